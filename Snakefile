@@ -1,0 +1,44 @@
+# From satellite archives to dense fine-resolution series, and how good they are.
+#
+#   results/simulated/{site}/catalog.json                                    the embedded default world and its archive
+#   results/raw/{site}/scenes.csv                                            what the catalogue has, what is kept and why
+#   results/raw/{site}/{sensor}/{scene}/                                     the site's window, as delivered
+#   results/ard/{site}/{sensor}/{date}.tif                                   surface reflectance on the site's grid
+#   results/degraded/{experiment}/{site}/{sensor}/{date}.tif                 the Wald pair
+#   results/model/{experiment}/{trainset}/{method}/seed{seed}.npz            what a method learned
+#   results/fused/{experiment}/{site}/{method}/seed{seed}/{date}.tif         the prediction
+#   results/scores/{experiment}/{site}/{method}/seed{seed}.csv  -> all.csv   how good it is
+#   results/series/{experiment}/{site}/{source}/seed{seed}.nc                the dense NDVI series
+#   results/phenology/{experiment}/{site}/{source}/seed{seed}.tif            transition dates
+#   results/figures/{experiment}/{site}/{name}.png, results/tables/...       what a person looks at
+#   results/{report}.html                                                    everything on one page
+#
+# trainset = a site, or `pooled`; source = a method's series, or one sensor's alone.
+
+from snakemake.utils import min_version
+
+min_version("9.25")
+
+
+configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/simulated.smk"
+include: "workflow/rules/raw.smk"
+include: "workflow/rules/ard.smk"
+include: "workflow/rules/degraded.smk"
+include: "workflow/rules/model.smk"
+include: "workflow/rules/fused.smk"
+include: "workflow/rules/scores.smk"
+include: "workflow/rules/series.smk"
+include: "workflow/rules/phenology.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    """Everything the config names, ending with the report."""
+    default_target: True
+    input:
+        f"results/{config['report']}.html",
+        "results/scores/all.csv",

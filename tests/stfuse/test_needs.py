@@ -1,0 +1,34 @@
+"""Declarations are read from a method file without running it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stfuse.errors import InputError
+from stfuse.needs import Needs, read_needs, read_params
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "mine.py"
+    path.write_text(text)
+    return path
+
+
+def test_needs_and_settings_are_read_without_importing(tmp_path: Path) -> None:
+    text = 'import nowhere_to_be_found\nNEEDS = Needs(references="nearest", aux=("pan",))\n'
+    path = write(tmp_path, text + "class Params:\n    window: int = 31\n    _note = 1\n")
+    assert read_needs(path) == Needs(references="nearest", aux=("pan",))
+    assert read_params(path) == {"window"}
+
+
+@pytest.mark.parametrize("line", ["", "NEEDS = Needs(3)", "NEEDS = Needs(referenses='none')", "NEEDS = Needs(gpu=f())"])
+def test_an_unreadable_declaration_names_the_file_and_the_cure(tmp_path: Path, line: str) -> None:
+    with pytest.raises(InputError, match=r"mine\.py.*Cure: write NEEDS"):
+        read_needs(write(tmp_path, line))
+
+
+def test_a_method_without_params_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no dataclass Params"):
+        read_params(write(tmp_path, "x = 1"))

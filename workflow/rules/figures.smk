@@ -1,0 +1,1 @@
+# results/figures, results/tables and the report: what a person looks at.

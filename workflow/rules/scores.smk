@@ -1,0 +1,93 @@
+# results/scores: how good every prediction is, in one tidy table.
+
+
+def labels(wildcards):
+    """The words that name a row of a table."""
+    return dict(wildcards.items())
+
+
+def scored_images(wildcards):
+    """The predictions of one method in one experiment."""
+    return fused_images(EXPERIMENTS[wildcards.experiment], wildcards.site, wildcards.method, wildcards.seed)
+
+
+def observed_images(wildcards):
+    """What was observed where they were predicted; nothing in the product protocol."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    sensor = experiment["coarse"] if experiment["protocol"] == "reduced" else experiment["fine"]
+    found = method_cases(experiment, wildcards.site, wildcards.method)
+    return [f"results/ard/{wildcards.site}/{sensor}/{case.truth}.tif" for case in found if case.truth]
+
+
+def known_truth(wildcards):
+    """The truth of a simulated world; nothing for a real place."""
+    made = f"results/simulated/{wildcards.site}/truth.nc"
+    return made if "simulated" in SITES[wildcards.site] else []
+
+
+def score_ratio(wildcards):
+    """Coarse pixel over fine pixel."""
+    return ratio(EXPERIMENTS[wildcards.experiment])
+
+
+def runs(experiment):
+    """Every (site, method, seed) of an experiment."""
+    return [(s, m, seed) for s in experiment["sites"] for m in experiment["methods"] for seed in seeds(m)]
+
+
+def is_scored(experiment, site):
+    """Whether there is a truth to score against."""
+    return experiment["protocol"] != "product" or "simulated" in SITES[site]
+
+
+def all_scores(wildcards):
+    """The scores of every run of every experiment that has a truth."""
+    return [
+        f"results/scores/{name}/{site}/{method}/seed{seed}.csv"
+        for name, experiment in EXPERIMENTS.items()
+        for site, method, seed in runs(experiment)
+        if is_scored(experiment, site)
+    ]
+
+
+rule score:
+    """Score {wildcards.method} in {wildcards.experiment} at {wildcards.site}."""
+    input:
+        fused=scored_images,
+        observed=observed_images,
+        known=known_truth,
+        code=code("scores"),
+    output:
+        "results/scores/{experiment}/{site}/{method}/seed{seed}.csv",
+    params:
+        labels=labels,
+        bands=experiment_bands,
+        variable=variable,
+        ratio=score_ratio,
+    log:
+        "results/logs/scores/{experiment}/{site}/{method}/seed{seed}.log",
+    benchmark:
+        "results/benchmarks/scores/{experiment}/{site}/{method}/seed{seed}.tsv"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
+    conda:
+        "../../envs/geo.yaml"
+    script:
+        "../scripts/scores.py"
+
+
+rule collect_scores:
+    """Every score in one table, and a summary of it."""
+    input:
+        rows=all_scores,
+        code=code("scores_all"),
+    output:
+        everything="results/scores/all.csv",
+        summary="results/scores/summary.csv",
+    log:
+        "results/logs/scores/all.log",
+    conda:
+        "../../envs/geo.yaml"
+    script:
+        "../scripts/scores_all.py"

@@ -1,0 +1,134 @@
+"""Grids, and moving pixels between them. Geometry is odc-geo's, resampling GDAL's."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from odc.geo.warp import rio_reproject
+
+from stfuse.task import FloatArray, Series
+
+Kernel = Literal["nearest", "bilinear", "cubic", "cubic_spline", "lanczos", "average"]
+
+# Source positions are rounded to this share of a pixel. A power of two adds to whole pixels without
+# rounding, so a crop of a scene is resampled to the very same bits as the scene itself.
+POSITION_STEP = 2.0**-20
+
+
+def site_grid(crs: str, bounds: tuple[float, float, float, float], resolution: float) -> GeoBox:
+    """The grid of a site at one resolution, anchored at the top left corner of its bounds.
+
+    All grids of a site share that corner, so a coarse grid with a whole ratio nests in the fine one.
+    The last row and column may reach over the bounds when they are no whole number of pixels.
+
+    Parameters
+    ----------
+    crs : str
+        Anything PROJ understands, in metres.
+    bounds : (left, bottom, right, top)
+        In units of the CRS.
+    resolution : float
+        Pixel size in units of the CRS.
+    """
+    left, bottom, right, top = bounds
+    # The tiny slack keeps 640 m / (640/3) m at three pixels, not four.
+    height = math.ceil((top - bottom) / resolution - 1e-6)
+    width = math.ceil((right - left) / resolution - 1e-6)
+    return GeoBox((height, width), Affine(resolution, 0, left, 0, -resolution, top), crs)
+
+
+def coarser(grid: GeoBox, factor: float) -> GeoBox:
+    """The grid with pixels `factor` times as large, same top left corner, covering `grid`."""
+    height, width = (math.ceil(n / factor - 1e-6) for n in grid.shape)
+    return GeoBox((height, width), grid.affine * Affine.scale(factor), grid.crs)
+
+
+def regrid(
+    values: FloatArray, source: GeoBox, target: GeoBox, kernel: Kernel, shift: tuple[float, float] = (0.0, 0.0)
+) -> FloatArray:
+    """Resample images to another grid; NaN takes no part and stays where nothing is near.
+
+    Parameters
+    ----------
+    values : ndarray, shape (..., y, x), float32
+    source, target : GeoBox
+    kernel : str
+        GDAL resampling. ``average`` weighs by area, for going to larger pixels.
+    shift : (dx, dy)
+        Moves the image by so many CRS units east and north, in the same single resampling.
+
+    Returns
+    -------
+    ndarray, shape (..., target y, target x), float32
+    """
+    flat = np.ascontiguousarray(values, dtype=np.float32).reshape(-1, *source.shape)
+    out = np.full((len(flat), *target.shape), np.nan, np.float32)
+    moved = GeoBox(source.shape, Affine.translation(*shift) * source.affine, source.crs)
+    if len(flat):
+        rio_reproject(
+            flat,
+            out,
+            moved,
+            target,
+            kernel,
+            src_nodata=np.nan,
+            dst_nodata=np.nan,
+            ydim=1,
+            SRC_COORD_PRECISION=POSITION_STEP,
+        )
+    return out.reshape(*values.shape[:-2], *target.shape)
+
+
+def degrade(values: FloatArray, source: GeoBox, target: GeoBox, min_valid: float = 0.5) -> FloatArray:
+    """Area mean of fine pixels in each larger pixel (the operator D of the Wald protocol).
+
+    The same operator makes training pairs, simulated coarse images and residuals, so that
+    no method is trained on one point-spread function and tested on another.
+
+    Parameters
+    ----------
+    values : ndarray, shape (..., y, x), float32
+    min_valid : float
+        A target pixel with less than this share of its area observed becomes NaN.
+
+    Returns
+    -------
+    ndarray, shape (..., target y, target x), float32
+    """
+    mean = regrid(values, source, target, "average")
+    # Area outside the source counts as unobserved: pad by asking how much of each target pixel was seen.
+    seen = np.isfinite(values).astype(np.float32)
+    share = regrid(seen, source, target, "average")
+    share = np.nan_to_num(share) * _inside(source, target)
+    mean[share < min_valid] = np.nan
+    return mean
+
+
+def _inside(source: GeoBox, target: GeoBox) -> FloatArray:
+    """Share of each target pixel's area that lies within the source grid, shape (y, x)."""
+    to_source = ~source.affine * target.affine
+
+    def overlap(count: int, scale: float, start: float, limit: int) -> FloatArray:
+        edges = np.clip(start + scale * np.arange(count + 1), 0, limit)
+        return (np.abs(np.diff(edges)) / abs(scale)).astype(np.float32)
+
+    rows = overlap(target.shape[0], to_source.e, to_source.f, source.shape[0])
+    columns = overlap(target.shape[1], to_source.a, to_source.c, source.shape[1])
+    return rows[:, None] * columns[None, :]
+
+
+def regrid_series(series: Series, target: GeoBox, kernel: Kernel) -> Series:
+    """The whole series on another grid."""
+    return Series(regrid(series.values, series.grid, target, kernel), series.dates, series.bands, target)
+
+
+def ndvi(red: FloatArray, nir: FloatArray) -> FloatArray:
+    """Normalised difference vegetation index, NaN where the sum is not positive; clipped to -1..1."""
+    total = nir + red
+    with np.errstate(invalid="ignore", divide="ignore"):
+        index = np.where(total > 0, (nir - red) / total, np.nan)
+    return np.clip(index, -1.0, 1.0).astype(np.float32)

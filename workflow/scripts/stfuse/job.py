@@ -1,0 +1,64 @@
+"""What every script does around its work: log, keep to its threads, say errors plainly."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stfuse.errors import InputError
+
+logger = logging.getLogger("stfuse")
+
+
+@contextmanager
+def job(log: str, threads: int) -> Iterator[None]:
+    """Run a script's work: log to a file, cap threads, print curable errors without a traceback.
+
+    Parameters
+    ----------
+    log : str
+        The rule's log file.
+    threads : int
+        The rule's threads; numba, torch, GDAL and BLAS are held to it.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "GDAL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    logging.basicConfig(filename=log, level=logging.INFO, format="%(asctime)s %(name)s %(message)s", force=True)
+    try:
+        yield
+    except InputError as error:
+        logger.error("%s", error)
+        sys.exit(f"Error: {error}")
+    except Exception:
+        logger.exception("the job failed")
+        raise
+
+
+@contextmanager
+def whole(target: str | Path) -> Iterator[Path]:
+    """Write beside the final name and rename when whole, for files and folders alike.
+
+    Yields
+    ------
+    Path
+        A name in a fresh folder beside `target` with the same suffix; write the file there,
+        or make it a folder. It takes `target`'s place when the block ends without an error,
+        and vanishes otherwise.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        part = folder / target.name
+        yield part
+        if target.is_dir():
+            shutil.rmtree(target)
+        part.replace(target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,92 @@
+"""What a method needs, readable without importing the method (and torch with it).
+
+Only the standard library is imported here, because the Snakefile reads these
+declarations at every dry run.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from stfuse.errors import InputError
+
+References = Literal["none", "nearest", "bracketing", "all"]
+Samples = Literal["none", "wald", "pairs"]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The inputs a method asks the workflow for.
+
+    Attributes
+    ----------
+    references : {"none", "nearest", "bracketing", "all"}
+        Which fine dates accompany a target: none, the nearest, the nearest before and
+        after (the two nearest where one side is empty), or every usable one.
+    coarse : bool
+        Whether a coarse image of the target date is needed.
+    pairs : bool
+        Whether each reference needs a coarse image of (nearly) its own date.
+    aux : tuple of str
+        Auxiliary series without which the method cannot run.
+    uses : tuple of str
+        Auxiliary series that the method uses where the experiment has them.
+    samples : {"none", "wald", "pairs"}
+        What `fit` learns from: nothing, degraded pairs whose truth is the observed coarse
+        image (Wald protocol), or coarse images whose truth is the fine image of that date.
+    gpu : bool
+        Whether training and prediction gain from a GPU.
+    """
+
+    references: References = "none"
+    coarse: bool = True
+    pairs: bool = False
+    aux: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    samples: Samples = "none"
+    gpu: bool = False
+
+
+def _assigned_call(tree: ast.Module, name: str) -> ast.Call | None:
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if any(isinstance(t, ast.Name) and t.id == name for t in targets):
+            value = node.value if isinstance(node, ast.Assign) else None
+            return value if isinstance(value, ast.Call) else None
+    return None
+
+
+def read_needs(path: Path) -> Needs:
+    """Read ``NEEDS = Needs(...)`` from a method file without running it.
+
+    Raises
+    ------
+    InputError
+        If the file has no such line or its arguments are not literals.
+    """
+    call = _assigned_call(ast.parse(path.read_text(), filename=str(path)), "NEEDS")
+    cure = 'write NEEDS = Needs(references="nearest", ...) with literal keyword arguments'
+    if call is None or call.args:
+        raise InputError(f"{path} does not declare what the method needs", cure)
+    try:
+        return Needs(**{str(k.arg): ast.literal_eval(k.value) for k in call.keywords})
+    except (TypeError, ValueError) as error:
+        raise InputError(f"NEEDS in {path} cannot be read: {error}", cure) from error
+
+
+def read_params(path: Path) -> frozenset[str]:
+    """Names of the settings in the ``Params`` dataclass of a method file, without running it.
+
+    Raises
+    ------
+    InputError
+        If the file has no class ``Params``.
+    """
+    for node in ast.parse(path.read_text(), filename=str(path)).body:
+        if isinstance(node, ast.ClassDef) and node.name == "Params":
+            fields = (item.target for item in node.body if isinstance(item, ast.AnnAssign))
+            return frozenset(f.id for f in fields if isinstance(f, ast.Name))
+    raise InputError(f"{path} has no dataclass Params", "declare one, empty if there are no settings")

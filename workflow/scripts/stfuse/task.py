@@ -1,0 +1,99 @@
+"""The words every method speaks: `Series`, `Task`, `Needs`, `Sample`, `State`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from stfuse.needs import Needs
+
+__all__ = ["FloatArray", "Needs", "Sample", "Series", "State", "Task", "no_fit"]
+
+FloatArray = NDArray[np.float32]
+State = dict[str, NDArray[Any]]
+"""What `fit` learned: plain named arrays, so that a state file needs neither pickle nor torch."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Images of one role on one grid.
+
+    Attributes
+    ----------
+    values : ndarray, shape (time, band, y, x), float32
+        Surface reflectance 0..1, NDVI -1..1 or backscatter in dB; NaN = not observed.
+    dates : ndarray, shape (time,), datetime64[D]
+        Acquisition dates, ascending.
+    bands : tuple of str
+        STAC common names, or ``("ndvi",)``.
+    grid : GeoBox
+        The grid that the pixels lie on, shape (y, x).
+
+    Raises
+    ------
+    ValueError
+        If shapes, dates and bands do not belong together.
+    """
+
+    values: FloatArray
+    dates: NDArray[np.datetime64]
+    bands: tuple[str, ...]
+    grid: GeoBox
+
+    def __post_init__(self) -> None:
+        expected = (len(self.dates), len(self.bands), *self.grid.shape)
+        if self.values.shape != expected:
+            raise ValueError(f"Series expected values of shape {expected}, found {self.values.shape}.")
+        if np.any(np.diff(self.dates).astype(int) < 0):
+            raise ValueError(f"Series expected ascending dates, found {self.dates}.")
+
+    def nearest(self, date: np.datetime64) -> int:
+        """Index of the image nearest in time to `date` (the earlier one of two equally near).
+
+        Raises
+        ------
+        ValueError
+            If the series is empty.
+        """
+        if not len(self.dates):
+            raise ValueError(f"No image to be nearest to {date}: the series is empty.")
+        return int(np.argmin(np.abs((self.dates - date).astype(int))))
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a method is given to predict from. There is no truth in it: a method cannot peek.
+
+    Attributes
+    ----------
+    fine : Series
+        Reference (guide) images on the fine grid, 0..n of them. Predictions lie on ``fine.grid``.
+    coarse : Series
+        Coarse images on their own grid, the target date's among them.
+    aux : mapping of str to Series
+        Auxiliary series by name (``pan``, ``sar``), each on its own grid.
+    ratio : float
+        Coarse pixel / fine pixel, not always whole.
+    dates : ndarray, shape (time,), datetime64[D]
+        The dates to predict.
+    """
+
+    fine: Series
+    coarse: Series
+    ratio: float
+    dates: NDArray[np.datetime64]
+    aux: Mapping[str, Series] = field(default_factory=dict)
+
+
+Sample = tuple[Task, FloatArray]
+"""A task and its truth, shape (time, band, y, x) on the task's fine grid, NaN = not observed."""
+
+
+def no_fit(samples: Iterable[Sample], params: object, seed: int) -> State:
+    """Learn nothing: what closed-form methods use as their `fit`."""
+    return {}
