@@ -133,7 +133,7 @@ def test_adding_a_method_takes_one_file_and_one_line(copy: Path, tmp_path: Path)
     chosen.write_text(chosen.read_text().replace("[bilinear, temporal]", "all"))
     only = ["--rerun-triggers", "mtime"]
     target = "results/scores/smallest_withheld/smallest/mine/seed0.csv"
-    run = snakemake(copy, *SMALLEST[:1], str(root / "tests/config/smallest.yaml"), *only, target, root=root)
+    run = snakemake(copy, target, *only, "--configfile", str(root / "tests/config/smallest.yaml"), root=root)
     assert run.returncode == 0, run.stdout + run.stderr
     assert jobs_of(run) == ["fuse", "score", "train"]
     with (copy / target).open(newline="") as table:

@@ -24,7 +24,7 @@ def reference_image(wildcards):
     """The reference sensor's image nearest in time, to register another sensor's to."""
     site, reference = wildcards.site, SITES[wildcards.site]["reference"]
     found = plan.nearest(wildcards.date, open_references(site)) if wildcards.sensor != reference else None
-    return f"results/ard/{site}/{reference}/{found}.tif" if found else []
+    return [f"results/ard/{site}/{reference}/{found}.tif"] if found else []
 
 
 def bandpass_of(wildcards):
@@ -32,7 +32,7 @@ def bandpass_of(wildcards):
     site, sensor = SITES[wildcards.site], wildcards.sensor
     common = set(SENSORS[sensor]["bands"]) & set(SENSORS[site["reference"]]["bands"])
     fits = sensor != site["reference"] and common
-    return f"results/ard/{site['name']}/{sensor}/bandpass.json" if fits else []
+    return [f"results/ard/{site['name']}/{sensor}/bandpass.json"] if fits else []
 
 
 def bandpass_pairs(wildcards):
@@ -109,8 +109,9 @@ def field_map(wildcards):
     """The site's field map, where the user has one."""
     site = SITES[wildcards.site]
     where = site.get("fields", "")
-    made = f"results/simulated/{site['name']}/fields.tif"
-    return made if where == "simulated" else where.format(data=config["data"]) or []
+    if where == "simulated":
+        return [f"results/simulated/{site['name']}/fields.tif"]
+    return [where.format(data=config["data"])] if where else []
 
 
 def field_images(wildcards):

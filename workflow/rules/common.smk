@@ -98,15 +98,8 @@ def method_entry(wildcards):
 
 
 def site_entry(wildcards):
-    """The configuration of a job's site, the catalogue's folder filled in."""
-    site = SITES[wildcards.site]
-    return site | {"catalog": catalog(site)}
-
-
-def catalog(site):
-    """Where a site's scenes are listed: a path or a URL."""
-    made = f"results/simulated/{site['name']}/catalog.json"
-    return site["catalog"].format(data=config["data"]) if "catalog" in site else made
+    """The configuration of a job's site."""
+    return SITES[wildcards.site]
 
 
 def sensor_entry(wildcards):

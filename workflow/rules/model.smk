@@ -43,6 +43,11 @@ def experiment_bands(wildcards):
     return EXPERIMENTS[wildcards.experiment]["bands"]
 
 
+def seed_of(wildcards):
+    """The seed of every random draw of a training."""
+    return int(wildcards.seed)
+
+
 def training_threads(wildcards):
     """Two threads for what learns: beyond, small networks gain little."""
     return 2 if NEEDS[wildcards.method].samples != "none" else 1
@@ -62,6 +67,7 @@ rule train:
         method=method_entry,
         bands=experiment_bands,
         variable=variable,
+        seed=seed_of,
     log:
         "results/logs/model/{experiment}/{trainset}/{method}/seed{seed}.log",
     benchmark:

@@ -30,3 +30,25 @@ rule find_phenology:
         "../../envs/geo.yaml"
     script:
         "../scripts/phenology.py"
+
+
+def source_phenology(wildcards):
+    """The field tables of every source of an experiment at a site."""
+    found = series_files(EXPERIMENTS[wildcards.experiment], wildcards.site).values()
+    return [f.replace("results/series", "results/phenology").replace(".nc", ".csv") for f in found]
+
+
+rule score_phenology:
+    """How far each source's transition dates are from the known ones of a simulated world."""
+    input:
+        tables=source_phenology,
+        truth="results/simulated/{site}/phenology.csv",
+        code=code("phenology_scores"),
+    output:
+        "results/phenology/{experiment}/{site}/errors.csv",
+    log:
+        "results/logs/phenology/{experiment}/{site}/errors.log",
+    conda:
+        "../../envs/geo.yaml"
+    script:
+        "../scripts/phenology_scores.py"

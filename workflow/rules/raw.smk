@@ -2,15 +2,22 @@
 # These rules take no code as input: an edited module must not fetch an archive again.
 
 
+def catalog_of(wildcards):
+    """Where a site's scenes are listed: a path or a URL."""
+    site = SITES[wildcards.site]
+    made = f"results/simulated/{site['name']}/catalog.json"
+    return site["catalog"].format(data=config["data"]) if "catalog" in site else made
+
+
 def local_catalog(wildcards):
     """The catalogue as a file, where it is one."""
-    where = catalog(SITES[wildcards.site])
+    where = catalog_of(wildcards)
     return [] if "://" in where else where
 
 
 def simulated_catalog(wildcards):
     """The catalogue of a simulated world, whose scenes do change when it is made anew."""
-    return catalog(SITES[wildcards.site]) if "simulated" in SITES[wildcards.site] else []
+    return local_catalog(wildcards) if "simulated" in SITES[wildcards.site] else []
 
 
 def site_sensors(wildcards):
@@ -26,6 +33,7 @@ checkpoint find_scenes:
         scenes="results/raw/{site}/scenes.csv",
         index="results/raw/{site}/items.json",
     params:
+        catalog=catalog_of,
         site=site_entry,
         sensors=site_sensors,
     log:

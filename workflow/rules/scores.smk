@@ -21,8 +21,24 @@ def observed_images(wildcards):
 
 def known_truth(wildcards):
     """The truth of a simulated world; nothing for a real place."""
-    made = f"results/simulated/{wildcards.site}/truth.nc"
-    return made if "simulated" in SITES[wildcards.site] else []
+    return [f"results/simulated/{wildcards.site}/truth.nc"] if "simulated" in SITES[wildcards.site] else []
+
+
+def baseline_images(wildcards, name):
+    """The predictions of a baseline on the same dates; nothing where there is none to compare with."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    other = name in experiment["methods"] and name != wildcards.method
+    return fused_images(experiment, wildcards.site, name, 0) if other else []
+
+
+def bilinear_images(wildcards):
+    """The coarse image interpolated."""
+    return baseline_images(wildcards, "bilinear")
+
+
+def nearest_images(wildcards):
+    """The nearest fine image."""
+    return baseline_images(wildcards, "nearest")
 
 
 def score_ratio(wildcards):
@@ -56,6 +72,8 @@ rule score:
         fused=scored_images,
         observed=observed_images,
         known=known_truth,
+        bilinear=bilinear_images,
+        nearest=nearest_images,
         code=code("scores"),
     output:
         "results/scores/{experiment}/{site}/{method}/seed{seed}.csv",

@@ -118,7 +118,7 @@ def _inside(source: GeoBox, target: GeoBox) -> FloatArray:
 
     rows = overlap(target.shape[0], to_source.e, to_source.f, source.shape[0])
     columns = overlap(target.shape[1], to_source.a, to_source.c, source.shape[1])
-    return rows[:, None] * columns[None, :]
+    return np.asarray(rows[:, None] * columns[None, :], np.float32)
 
 
 def regrid_series(series: Series, target: GeoBox, kernel: Kernel) -> Series:

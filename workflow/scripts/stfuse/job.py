@@ -27,8 +27,14 @@ def job(log: str, threads: int) -> Iterator[None]:
     threads : int
         The rule's threads; numba, torch, GDAL and BLAS are held to it.
     """
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "GDAL_NUM_THREADS"):
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GDAL_NUM_THREADS"):
         os.environ[name] = str(threads)
+    if "numba" in sys.modules:
+        # Once imported, numba no longer heeds its variable, and fails where that changes after its threads started.
+        numba = sys.modules["numba"]
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    else:
+        os.environ["NUMBA_NUM_THREADS"] = str(threads)
     logging.basicConfig(filename=log, level=logging.INFO, format="%(asctime)s %(name)s %(message)s", force=True)
     try:
         yield

@@ -1,0 +1,92 @@
+"""The stage `series` from images to a NetCDF file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scripts.series import make_series
+from stfuse.cube import read_cube
+from stfuse.errors import InputError
+from stfuse.grid import site_grid
+from stfuse.raster import write_image
+
+SITE = {
+    "name": "tiny",
+    "crs": "EPSG:32631",
+    "bounds": [500010, 5629080, 500130, 5629170],
+    "period": ["2023-01-01", "2023-12-31"],
+}
+LABELS = {"experiment": "tiny_product", "site": "tiny", "source": "srcnn", "seed": "0"}
+NAMES = ["ndvi", "flags", "origin", "ndvi_smooth", "support", "long_gap"]
+
+
+def grid(resolution):
+    return site_grid(SITE["crs"], tuple(SITE["bounds"]), resolution)
+
+
+def reflectance(path: Path, index, resolution=10.0):
+    """An image whose NDVI is `index`: red + nir08 = 0.4."""
+    shape = grid(resolution).shape
+    values = np.stack([np.full(shape, 0.2 * (1 - index)), np.full(shape, 0.2 * (1 + index))]).astype(np.float32)
+    write_image(path, values, ["red", "nir08"], grid(resolution))
+    return path
+
+
+def index_image(path: Path, index):
+    write_image(path, np.full((1, *grid(10).shape), index, np.float32), ["ndvi"], grid(10))
+    return path
+
+
+@pytest.fixture
+def images(tmp_path):
+    observed = [reflectance(tmp_path / f"s2/2023-{m:02}-15.tif", 0.1 * m) for m in range(1, 9)]
+    fused = [index_image(tmp_path / f"fused/2023-{m:02}-01.tif", 0.1 * m - 0.05) for m in range(2, 9)]
+    return observed, fused
+
+
+def test_method_series_holds_observed_and_fused_dates_in_order(images, tmp_path):
+    observed, fused = images
+    out = tmp_path / "srcnn/seed0.nc"
+    make_series(fused, observed, LABELS, ["red", "nir08"], "ndvi", SITE, out)
+    cube = read_cube(out, NAMES)
+    assert [str(d) for d in cube.dates["time"][:3]] == ["2023-01-15", "2023-02-01", "2023-02-15"]
+    assert cube.values["ndvi"][:3, 0, 0] == pytest.approx([0.1, 0.15, 0.2], abs=1e-3)
+    assert cube.values["origin"][:3].tolist() == [0, 1, 0]
+    assert cube.values["flags"][:3, 4, 4].tolist() == [1, 2, 1]
+    assert cube.grid == grid(10) and cube.attrs["source"] == "srcnn" and cube.attrs["period"] == "2023-01-01/2023-12-31"
+    assert len(cube.dates["step"]) == 73 and np.isfinite(cube.values["ndvi_smooth"]).all()
+    spring = np.flatnonzero(cube.dates["step"] == np.datetime64("2023-04-16"))[0]
+    assert cube.values["ndvi_smooth"][spring] == pytest.approx(0.4, abs=0.02)
+    assert cube.values["support"][spring] == pytest.approx(1)
+    assert cube.values["long_gap"][-1].all() and not cube.values["long_gap"][spring].any()
+
+
+def test_fused_reflectance_becomes_ndvi(images, tmp_path):
+    fused = [reflectance(tmp_path / "six/2023-05-01.tif", 0.33)]
+    make_series(fused, [], LABELS, ["blue", "red", "nir08"], "reflectance", SITE, tmp_path / "a.nc")
+    cube = read_cube(tmp_path / "a.nc", ["ndvi", "origin"])
+    assert cube.values["ndvi"] == pytest.approx(0.33, abs=1e-3) and cube.values["origin"].tolist() == [1]
+
+
+def test_coarse_sensor_comes_to_the_fine_grid(tmp_path):
+    observed = [reflectance(tmp_path / f"l8/2023-0{m}-15.tif", 0.1 * m, 30.0) for m in (3, 5)]
+    make_series([], observed, LABELS, ["red", "nir08"], "ndvi", SITE, tmp_path / "a.nc")
+    cube = read_cube(tmp_path / "a.nc", ["ndvi"])
+    assert cube.grid == grid(10)
+    assert cube.values["ndvi"][0] == pytest.approx(0.3, abs=1e-3)
+
+
+def test_what_is_missing_is_said_and_nothing_is_left(images, tmp_path):
+    observed, _ = images
+    out = tmp_path / "out" / "a.nc"
+    with pytest.raises(InputError, match="no image for the series"):
+        make_series([], [], LABELS, ["red", "nir08"], "ndvi", SITE, out)
+    with pytest.raises(InputError, match="red and nir08"):
+        make_series([], observed, LABELS, ["red", "blue"], "reflectance", SITE, out)
+    with pytest.raises(InputError, match="lacks the bands"):
+        make_series([], observed, LABELS, ["red", "nir"], "ndvi", SITE, out)
+    with pytest.raises(InputError, match="Settings of the series"):
+        make_series([], observed, LABELS, ["red", "nir08"], "ndvi", SITE, out, {"widht": 3})
+    with pytest.raises(InputError, match=r"2023-01-20\.tif cannot be read"):
+        make_series([], [tmp_path / "2023-01-20.tif"], LABELS, ["red", "nir08"], "ndvi", SITE, out)
+    assert not out.parent.exists()

@@ -1,0 +1,66 @@
+"""Masks, bit by bit and class by class."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from stfuse.grid import site_grid
+from stfuse.masks import carry, clear, missed_clouds, observed, rejected, shares
+
+CRS = "EPSG:32631"
+BOUNDS = (0.0, 0.0, 240.0, 240.0)
+
+
+def test_scl_rejects_what_the_sheet_names() -> None:
+    classes = np.arange(12, dtype=np.uint8)
+    assert set(classes[rejected(classes, "scl")]) == {0, 1, 3, 8, 9, 10, 11}
+    assert set(classes[~observed(classes, "scl")]) == {0}
+
+
+@pytest.mark.parametrize("bit", range(16))
+def test_qa_pixel_rejects_bits_0_to_5(bit: int) -> None:
+    assert rejected(np.array([1 << bit], np.uint16), "qa_pixel")[0] == (bit <= 5)
+    assert observed(np.array([1 << bit], np.uint16), "qa_pixel")[0] == (bit != 0)
+
+
+def test_a_clear_landsat_pixel_of_the_archives_is_clear() -> None:
+    # 21824: clear, with low confidence of cloud, shadow, snow and cirrus.
+    assert clear(np.array([[21824]], np.uint16), "qa_pixel", 30)[0, 0]
+
+
+@pytest.mark.parametrize(("metres", "width"), [(0, 1), (10, 1), (11, 3), (30, 3), (40, 5)])
+def test_dilation_takes_pixels_whose_centre_is_near_a_cloud_s_edge(metres: float, width: int) -> None:
+    mask = np.full((1, 21), 4, np.uint8)
+    mask[0, 10] = 9
+    assert (~clear(mask, "scl", 20, metres)).sum() == width
+
+
+def test_snow_and_missing_data_are_not_widened() -> None:
+    mask = np.full((1, 21), 4, np.uint8)
+    mask[0, 5], mask[0, 15] = 11, 0
+    assert (~clear(mask, "scl", 20, 100)).sum() == 2
+
+
+def test_shares_are_of_the_site_s_area_not_of_the_raster_s() -> None:
+    # The raster reaches over the site on the left and ends 60 m before its right edge.
+    mask = np.full((12, 12), 4, np.uint8)
+    mask[:, :6] = 9
+    grid = site_grid(CRS, (-60.0, 0.0, 180.0, 240.0), 20)
+    covered, usable = shares(mask, grid, "scl", CRS, BOUNDS, 0)
+    assert covered == pytest.approx(0.75)
+    assert usable == pytest.approx(0.5)
+
+
+def test_flags_are_false_outside_their_grid() -> None:
+    moved = carry(np.ones((4, 4), bool), site_grid(CRS, (0, 0, 80, 80), 20), site_grid(CRS, (0, 0, 160, 80), 20))
+    assert moved[:, :4].all()
+    assert not moved[:, 4:].any()
+
+
+def test_a_bright_jump_is_cloud_a_ploughed_field_is_not() -> None:
+    before_blue, before_red = np.full((1, 4), 0.05, np.float32), np.full((1, 4), 0.06, np.float32)
+    #                cloud, ploughed, haze within what two sensors differ by, unknown before
+    blue = np.array([[0.5, 0.12, 0.09, 0.5]], np.float32)
+    red = np.array([[0.5, 0.20, 0.10, 0.5]], np.float32)
+    before_blue[0, 3] = np.nan
+    assert missed_clouds(blue, red, before_blue, before_red, 1).tolist() == [[True, False, False, False]]

@@ -1,0 +1,124 @@
+"""Seasons found and fitted: which cycle, how well, and when there is none."""
+
+import numpy as np
+import pytest
+from stfuse.logistic import double_logistic, transition_dates
+from stfuse.phenology import SEASON_NAMES, PhenologySettings, find_seasons
+
+CORN = (0.2, 0.6, 0.12, 165.0, 0.09, 255.0)
+DAYS = np.arange(3.0, 366, 8)
+
+
+def seasons(values, days=DAYS, weights=None, **settings):
+    values = np.asarray(values, np.float32)
+    weights = np.ones_like(values) if weights is None else np.asarray(weights, np.float32)
+    return find_seasons(values, weights, days, PhenologySettings(**settings))
+
+
+def named(found, name):
+    return found[SEASON_NAMES.index(name)]
+
+
+def test_curve_and_dates_of_a_clean_season_are_recovered():
+    found = seasons(double_logistic(DAYS, CORN))
+    assert found[:6] == pytest.approx(CORN, rel=1e-3)
+    assert found[6:12] == pytest.approx(transition_dates(CORN), abs=0.05)
+    assert named(found, "rmse") < 1e-6 and named(found, "n") == len(DAYS) and named(found, "gap") == 8
+
+
+def test_pixels_keep_their_places_and_their_own_gaps():
+    rng = np.random.default_rng(0)
+    curves = np.array(CORN) + rng.normal(size=(3, 2, 6)) * (0.02, 0.03, 0.005, 8, 0.005, 8)
+    values = np.moveaxis([[double_logistic(DAYS, c) for c in row] for row in curves], -1, 0)
+    values[rng.random(values.shape) < 0.25] = np.nan
+    found = seasons(values)
+    assert found.shape == (len(SEASON_NAMES), 3, 2)
+    assert np.moveaxis(found[6:12], 0, -1) == pytest.approx(transition_dates(curves), abs=0.5)
+    assert np.array_equal(named(found, "n"), np.isfinite(values).sum(axis=0))
+
+
+def test_noise_moves_dates_by_days_not_weeks():
+    rng = np.random.default_rng(1)
+    days = np.arange(2.0, 366, 5)
+    values = double_logistic(days, CORN)[:, None] + rng.normal(0, 0.02, (days.size, 200))
+    errors = np.abs(seasons(values, days)[6:12] - transition_dates(CORN)[:, None])
+    assert np.nanmean(errors) < 3 and np.isfinite(errors).mean() > 0.99
+
+
+def test_missed_clouds_pull_less_with_robust_rounds():
+    rng = np.random.default_rng(2)
+    values = double_logistic(DAYS, CORN)[:, None] + rng.normal(0, 0.01, (DAYS.size, 200))
+    hit = rng.random(values.shape) < 0.06
+    values[hit] -= rng.uniform(0.1, 0.3, hit.sum())
+    truth = transition_dates(CORN)[:, None]
+    plain, robust = (np.nanmean(np.abs(seasons(values, robust_rounds=n)[6:12] - truth)) for n in (0, 2))
+    assert robust < 0.8 * plain
+
+
+def test_values_without_weight_are_not_used():
+    values, weights = double_logistic(DAYS, CORN), np.ones(DAYS.size)
+    values[::6], weights[::6] = 0.95, 0
+    found = seasons(values, weights=weights, robust_rounds=0)
+    assert found[:6] == pytest.approx(CORN, rel=2e-3)
+    assert named(found, "n") == (weights > 0).sum()
+
+
+def test_of_two_crops_in_a_year_the_larger_is_taken():
+    cover = double_logistic(DAYS, (0, 0.35, 0.12, 260, 0.12, 330))
+    winter_crop = (0.2, 0.65, 0.10, 85.0, 0.15, 185.0)
+    found = seasons(double_logistic(DAYS, winter_crop) + cover)
+    assert found[6:12] == pytest.approx(transition_dates(winter_crop), abs=3)
+
+
+def test_largest_cycle_of_two_years_is_taken_and_days_go_on():
+    days = np.arange(213.0, 700, 7)  # August to November of the next year
+    later = (0.2, 0.7, 0.1, 365 + 150.0, 0.1, 365 + 260.0)
+    found = seasons(double_logistic(days, later) + double_logistic(days, (0, 0.5, 0.1, 150, 0.1, 270)), days)
+    assert found[6:12] == pytest.approx(transition_dates(later), abs=2)
+
+
+def test_cuts_do_not_part_a_meadows_year():
+    days = np.arange(2.0, 366, 5)
+    meadow = (0.35, 0.45, 0.07, 80.0, 0.06, 300.0)
+    values = double_logistic(days, meadow)
+    for cut in (140, 190, 245):
+        values -= np.where(days >= cut, 0.2 * np.exp(-np.maximum(days - cut, 0) / 13), 0)
+    found = seasons(values, days)
+    assert abs(named(found, "date2") - 80) < 10 and abs(named(found, "date5") - 300) < 10
+
+
+@pytest.mark.parametrize("level", [-0.2, 0.15, 0.8])
+def test_water_buildings_and_evergreens_have_no_season(level):
+    rng = np.random.default_rng(3)
+    found = seasons(level + rng.normal(0, 0.01, (DAYS.size, 50)))
+    assert np.isnan(found).all()
+
+
+def test_noise_alone_gets_no_dates():
+    rng = np.random.default_rng(4)
+    found = seasons(0.4 + rng.normal(0, 0.06, (DAYS.size, 200)))
+    assert np.isfinite(named(found, "date2")).mean() < 0.3
+
+
+def test_dates_outside_the_values_are_not_told():
+    days = DAYS[DAYS > 160]
+    found = seasons(double_logistic(days, CORN), days)
+    assert np.isnan(found[6]) and np.isfinite(found[9:12]).all()
+
+
+def test_too_few_values_have_no_season():
+    values = np.full(DAYS.size, np.nan)
+    chosen = slice(10, 40, 5)
+    values[chosen] = double_logistic(DAYS[chosen], CORN)
+    assert np.isnan(seasons(values)).all()
+
+
+def test_dates_do_not_depend_on_which_day_is_one():
+    values = double_logistic(DAYS, CORN)
+    moved = find_seasons(values.astype(np.float32), np.ones(DAYS.size, np.float32), DAYS + 365)
+    assert moved[6:12] == pytest.approx(seasons(values)[6:12] + 365, abs=1e-2)
+
+
+def test_settings_that_leave_the_fit_open_are_refused():
+    with pytest.raises(ValueError, match="min_dates"):
+        PhenologySettings(min_dates=6)

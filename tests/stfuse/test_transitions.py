@@ -1,0 +1,63 @@
+"""Fields: their course, the rows of the table, and errors against the truth worked out by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from stfuse.logistic import DATE_NAMES
+from stfuse.phenology import SEASON_NAMES
+from stfuse.transitions import date_errors, field_series, iso_dates, season_table
+
+FIELDS = np.array([[7, 7, 0], [7, 2, 2]], np.int32)
+
+
+def test_course_of_a_field_is_the_median_of_its_known_pixels():
+    values = np.array([[[0.1, 0.5, 0.9], [0.3, 0.2, 0.4]], [[0.1, np.nan, 0], [np.nan, 0.2, np.nan]]], np.float32)
+    weights = np.ones_like(values)
+    weights[0, 1, 2] = 0
+    numbers, pixels, medians, trust = field_series(values, weights, FIELDS)
+    assert numbers.tolist() == [2, 7] and pixels.tolist() == [2, 3]
+    assert medians[0] == pytest.approx([0.2, 0.3])  # the pixel without weight takes no part
+    assert medians[1] == pytest.approx([0.2, np.nan], nan_ok=True)  # a third of field 7 is too little
+    assert trust == pytest.approx(np.array([[0.5, 1], [0.5, 0]]))
+
+
+def test_site_without_fields_has_an_empty_table():
+    numbers, pixels, medians, _ = field_series(
+        np.ones((3, 2, 2), np.float32), np.ones((3, 2, 2), np.float32), FIELDS[:, :2] * 0
+    )
+    table = season_table(numbers, pixels, np.zeros((len(SEASON_NAMES), 0)), 2023, {"source": "srcnn"})
+    assert medians.shape == (3, 0) and len(table) == 0 and "date6_iso" in table
+
+
+def test_day_numbers_become_dates_and_run_past_the_year():
+    assert iso_dates(np.array([1, 59.6, np.nan, 366, 0]), 2023) == [
+        "2023-01-01", "2023-03-01", "", "2024-01-01", "2022-12-31",
+    ]  # fmt: skip
+
+
+def test_table_has_days_and_dates_side_by_side():
+    seasons = np.arange(15.0)[:, None] + 100
+    table = season_table(np.array([7]), np.array([3]), seasons, 2023, {"source": "srcnn", "seed": 0})
+    row = table.iloc[0]
+    assert list(table)[:4] == ["source", "seed", "field", "n_pixels"]
+    assert (row["field"], row["date1"], row["date1_iso"]) == (7, 106, "2023-04-16")
+
+
+def dates(fields, **columns):
+    rows = {name: [np.nan] * len(fields) for name in DATE_NAMES} | columns
+    return pd.DataFrame({"field": fields, **rows})
+
+
+def test_errors_are_counted_over_all_fields_and_over_those_all_sources_found():
+    truth = dates([1, 2, 3], date1=[100, 100, 100], date5=[200, 210, np.nan])
+    first = dates([1, 2, 3], date1=[102, 96, 130], date5=[200, 211, 250]).assign(source="a")
+    second = dates([2, 1], date1=[101, 101], date5=[np.nan, 206]).assign(source="b")
+    found = date_errors([first, second], truth, ["source"]).set_index(["source", "fields", "date_name"])
+    assert found.loc[("a", "all", "date1"), ["mae_days", "bias_days", "n", "n_true"]].tolist() == pytest.approx(
+        [12, 28 / 3, 3, 3]
+    )
+    assert found.loc[("a", "common", "date1"), ["mae_days", "bias_days", "n"]].tolist() == pytest.approx([3, -1, 2])
+    assert found.loc[("b", "all", "date1"), ["mae_days", "n"]].tolist() == pytest.approx([1, 2])
+    assert found.loc[("b", "all", "date5"), ["mae_days", "n", "n_true"]].tolist() == pytest.approx([6, 1, 2])
+    assert found.loc[("a", "common", "all"), ["mae_days", "n"]].tolist() == pytest.approx([2, 3])
+    assert found.loc[("a", "all", "date3"), "n"] == 0 and np.isnan(found.loc[("a", "all", "date3"), "mae_days"])

@@ -1,0 +1,184 @@
+"""The contract that every file in stfuse/methods keeps. A new file is tested here without a word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import stfuse.methods
+from factory import make_sample, make_task
+from stfuse import tiles
+from stfuse.errors import InputError
+from stfuse.grid import regrid
+from stfuse.methods import load, make_params
+from stfuse.needs import read_needs, read_params
+from stfuse.task import FloatArray, Series, State, Task
+
+FILES = sorted(p for p in Path(str(stfuse.methods.__file__)).parent.glob("*.py") if not p.stem.startswith("_"))
+METHODS = [p.stem for p in FILES]
+CLOSED_FORM = [p.stem for p in FILES if read_needs(p).samples == "none"]
+QUICK = {"epochs": 1, "steps": 2, "batch": 2, "patch": 16}  # settings that shorten a training, where a method has them
+DATES = ("2018-03-01", "2018-05-01", "2018-06-30", "2018-09-01")
+AUX_BANDS = {"pan": ("pan",), "sar": ("vv", "vh")}
+
+
+def params_of(name: str) -> Any:
+    method = load(name)
+    return make_params(method, {k: v for k, v in QUICK.items() if k in method.Params.__dataclass_fields__})
+
+
+def settings_for(name: str) -> dict[str, Any]:
+    """What of `make_task` a method's NEEDS ask for."""
+    needs = load(name).NEEDS
+    dates = {"none": (), "nearest": DATES[1:2], "bracketing": DATES[1:3], "all": DATES}[needs.references]
+    return {"references": dates, "aux": {a: AUX_BANDS.get(a, (a,)) for a in (*needs.aux, *needs.uses)}}
+
+
+@lru_cache(maxsize=None)
+def trained(name: str, bands: tuple[str, ...] = ("red", "nir08"), seed: int = 0) -> State:
+    samples = [
+        make_sample(bands=bands, seed=s, date=d, **settings_for(name))
+        for s, d in ((1, "2018-05-20"), (1, "2018-06-10"))
+    ]
+    state = load(name).fit(samples, params_of(name), seed)
+    return {k: v for k, v in state.items() if k != "curve"}
+
+
+def predicted(name: str, task: Task, size: int = tiles.SIZE) -> FloatArray:
+    return tiles.predict(name, load(name), task, trained(name, task.coarse.bands), params_of(name), size)
+
+
+def every_series(task: Task) -> list[Series]:
+    return [task.fine, task.coarse, *task.aux.values()]
+
+
+def changed(task: Task, change: Any) -> Task:
+    """The task with `change(values, grid)` in place of every series' values."""
+
+    def new(series: Series) -> Series:
+        return replace(series, values=change(series.values.copy(), series.grid).astype(np.float32))
+
+    aux = {name: new(series) for name, series in task.aux.items()}
+    return replace(task, fine=new(task.fine), coarse=new(task.coarse), aux=aux)
+
+
+def test_there_are_methods() -> None:
+    assert {"bilinear", "temporal", "starfm_si"} <= set(METHODS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=METHODS)
+def test_declarations_read_without_importing_are_the_true_ones(path: Path) -> None:
+    method = load(path.stem)
+    assert read_needs(path) == method.NEEDS
+    assert read_params(path) == frozenset(method.Params.__dataclass_fields__)
+    assert path.read_text().count("import stfuse.methods") + path.read_text().count("from stfuse.methods") == 0
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_settings_have_defaults_and_unknown_ones_are_refused(name: str) -> None:
+    params = make_params(load(name), {})
+    context = load(name).halo(params)
+    assert context is None or context >= 0
+    with pytest.raises(InputError, match="no_such_setting"):
+        make_params(load(name), {"no_such_setting": 1})
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(("bands", "ratio"), [(("red", "nir08"), 3.0), (("ndvi",), 2.5)])
+def test_prediction_has_the_shape_and_type_of_the_fine_grid(name: str, bands: tuple[str, ...], ratio: float) -> None:
+    task = make_task(bands=bands, ratio=ratio, **settings_for(name))
+    task = replace(task, dates=np.array(["2018-05-18", "2018-05-20"], "datetime64[D]"))
+    values = predicted(name, task)
+    assert values.dtype == np.float32
+    assert values.shape == (2, len(bands), *task.fine.grid.shape)
+    assert np.isfinite(values).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_inputs_are_not_modified(name: str) -> None:
+    task = make_task(gaps=0.1, **settings_for(name))
+    before = [series.values.copy() for series in every_series(task)]
+    learned = {k: v.copy() for k, v in trained(name).items()}
+    predicted(name, task)
+    for series, values in zip(every_series(task), before, strict=True):
+        np.testing.assert_array_equal(series.values, values)
+    for key, array in trained(name).items():
+        np.testing.assert_array_equal(array, learned[key])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_same_seed_gives_the_same_prediction(name: str) -> None:
+    first, second = trained(name), trained.__wrapped__(name)
+    assert first.keys() == second.keys()
+    for key, array in first.items():
+        np.testing.assert_array_equal(array, second[key])
+    task = make_task(gaps=0.1, **settings_for(name))
+    np.testing.assert_array_equal(predicted(name, task), predicted(name, task))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_nothing_observed_predicts_nothing(name: str) -> None:
+    task = changed(make_task(**settings_for(name)), lambda values, grid: values * np.nan)
+    assert np.isnan(predicted(name, task)).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_where_nothing_was_observed_nothing_is_predicted_and_elsewhere_something_sound(name: str) -> None:
+    whole = make_task(shape=(96, 90), **settings_for(name))
+
+    def cloud(values: FloatArray, grid: Any) -> FloatArray:
+        # The same 48 x 45 fine pixels in the top left corner, in every series.
+        step = abs(grid.affine.a) / 10
+        values[..., : round(48 / step), : round(45 / step)] = np.nan
+        return values
+
+    values = predicted(name, changed(whole, cloud))
+    assert np.isnan(values[..., :47, :44]).all()
+    seen = values[..., 60:, 60:]
+    assert np.isfinite(seen).all()
+    scene = np.concatenate([s.values.ravel() for s in (whole.fine, whole.coarse)])
+    assert seen.min() >= scene.min() - 0.2 and seen.max() <= scene.max() + 0.2
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(("ratio", "gaps"), [(3.0, 0.1), (2.5, 0.1)])
+def test_tiles_give_the_whole(name: str, ratio: float, gaps: float) -> None:
+    task = make_task(shape=(110, 97), ratio=ratio, gaps=gaps, **settings_for(name))
+    whole, pieces = predicted(name, task), predicted(name, task, size=37)
+    assert np.isfinite(whole).any()
+    if name in CLOSED_FORM:
+        np.testing.assert_array_equal(pieces, whole)
+    else:  # a network library may take other roads through images of other sizes
+        np.testing.assert_allclose(pieces, whole, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", CLOSED_FORM)
+def test_tiles_give_the_whole_at_an_odd_ratio(name: str) -> None:
+    task = make_task(shape=(240, 60), ratio=16.7, bands=("ndvi",), **settings_for(name))
+    np.testing.assert_array_equal(predicted(name, task, size=40), predicted(name, task))
+
+
+@pytest.mark.parametrize("name", CLOSED_FORM)
+def test_constant_images_predict_the_constant(name: str) -> None:
+    task = changed(make_task(**settings_for(name)), lambda values, grid: np.full_like(values, 0.25))
+    np.testing.assert_allclose(predicted(name, task), 0.25, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", CLOSED_FORM)
+def test_what_did_not_change_is_predicted_as_it_was(name: str) -> None:
+    """Without references the coarse image itself, with them something nearer to the truth than that."""
+    settings = settings_for(name)
+    task, truth = make_sample(change=0.0, **settings)
+    date = task.coarse.nearest(task.dates[0])
+    coarse = regrid(task.coarse.values[date], task.coarse.grid, task.fine.grid, "bilinear")
+    values = predicted(name, task)[0]
+    error = np.sqrt(np.mean((values - truth[0]) ** 2))
+    bilinear = np.sqrt(np.mean((coarse - truth[0]) ** 2))
+    if settings["references"]:
+        assert error < 0.2 * bilinear
+    else:
+        assert error < 1.1 * bilinear

@@ -1,0 +1,142 @@
+"""One sensor's scenes of one day as an analysis-ready image, and its row of quality: results/ard/{site}/{sensor}/{date}.*."""
+
+import csv
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+from stfuse.ard import merge_day, register, shift_in_units, to_reflectance
+from stfuse.bandpass import apply_lines
+from stfuse.coregistration import Match
+from stfuse.grid import degrade, site_grid
+from stfuse.job import job, whole
+from stfuse.masks import DILATION, missed_clouds, site_share
+from stfuse.raster import read_image, write_image
+from stfuse.rawscene import band_shifts, describe, read_scene
+from stfuse.task import FloatArray
+
+logger = logging.getLogger("stfuse.ard")
+
+COLUMNS = (
+    "site", "sensor", "date", "scenes", "clear", "shift_x_m", "shift_y_m", "shift_accepted", "match_before", "match_after",
+    "bandpass", "encoding", "invalid", "missed_cloud", "brightness", "notes",
+)  # fmt: skip
+Reference = tuple[FloatArray, tuple[str, ...], GeoBox]
+
+
+def make_ard(
+    scenes: list[Path],
+    sensor: dict[str, Any],
+    site: dict[str, Any],
+    bands: list[str],
+    image: Path,
+    quality: Path,
+    reference: Path | None,
+    bandpass: Path | None,
+) -> None:
+    """Write one day's image on the site's grid and its quality row.
+
+    Parameters
+    ----------
+    scenes : list of Path
+        Folders of the day's raw scenes.
+    sensor, site
+        Contents of their config files, with `name`.
+    bands : list of str
+        STAC common names.
+    image, quality : Path
+        The COG and the one-row CSV to write.
+    reference : Path or None
+        Image of the reference sensor nearest in time, named by its date; None for the reference sensor itself.
+    bandpass : Path or None
+        JSON with a line per band.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or damaged, or a scene lacks a band.
+    """
+    grid = site_grid(site["crs"], tuple(site["bounds"]), sensor["resolution"])
+    raw = [read_scene(folder, bands, band_shifts(site, sensor["name"])) for folder in scenes]
+    native = [to_reflectance(scene, bands, float(site.get("mask_dilation_m", DILATION))) for scene in raw]
+    values = merge_day(native, grid)
+    notes: list[str] = []
+    known = read_image(reference) if reference else None
+    match = register(values, bands, grid, known) if known else None
+    shift = shift_in_units(match, grid)
+    if shift != (0.0, 0.0):
+        values = merge_day(native, grid, shift)
+    lines = json.loads(bandpass.read_text()) if bandpass else {}
+    if lines:
+        values = apply_lines(values, bands, lines)
+    date = image.stem
+    missed = _mask_missed(values, bands, grid, known, date, reference)
+    if match is not None and match.reason:
+        notes.append(f"not moved: {match.reason}")
+    row = {
+        "site": site["name"], "sensor": sensor["name"], "date": date, "scenes": " ".join(s.id for s in raw),
+        "clear": f"{site_share(np.isfinite(values[0]), grid, site['crs'], tuple(site['bounds'])):.4f}",
+        **_match_facts(match, shift),
+        "bandpass": " ".join(f"{band}:{lines[band]['rule']}" for band in bands) if lines else "none",
+        "encoding": describe(raw, bands), "invalid": f"{max(s.invalid for s in native):.4f}", "missed_cloud": f"{missed:.4f}",
+        "brightness": _brightness(values, bands), "notes": "; ".join(notes),
+    }  # fmt: skip
+    tags = {name.upper(): str(value) for name, value in row.items() if value != ""}
+    if reference:
+        tags["REFERENCE"] = reference.stem
+    write_image(image, values, bands, grid, tags)
+    with whole(quality) as part, part.open("w", newline="") as out:
+        table = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerow(row)
+
+
+def _mask_missed(
+    values: FloatArray, bands: list[str], grid: GeoBox, known: Reference | None, date: str, reference: Path | None
+) -> float:
+    """Take out cloud that the mask missed; the share of the site that it took."""
+    if known is None or reference is None or not {"blue", "red"} <= set(bands) & set(known[1]):
+        return 0.0
+    before = degrade(known[0][[known[1].index("blue"), known[1].index("red")]], known[2], grid)
+    days = int((np.datetime64(date) - np.datetime64(reference.stem)).astype(int))
+    found = missed_clouds(values[bands.index("blue")], values[bands.index("red")], before[0], before[1], days)
+    values[:, found] = np.nan
+    return float(found.mean())
+
+
+def _match_facts(match: Match | None, shift: tuple[float, float]) -> dict[str, Any]:
+    if match is None:
+        return dict.fromkeys(("shift_x_m", "shift_y_m", "shift_accepted", "match_before", "match_after"), "")
+    return {
+        "shift_x_m": f"{shift[0]:.2f}", "shift_y_m": f"{shift[1]:.2f}", "shift_accepted": int(match.accepted),
+        "match_before": _number(match.before), "match_after": _number(match.after),
+    }  # fmt: skip
+
+
+def _number(value: float) -> str:
+    """Empty where there is none."""
+    return f"{value:.4f}" if np.isfinite(value) else ""
+
+
+def _brightness(values: FloatArray, bands: list[str]) -> str:
+    """Median reflectance of the shortest wavelength there is, where haze shows most; empty if nothing was seen."""
+    band = next((b for b in ("blue", "green", "red") if b in bands), bands[0])
+    seen = values[bands.index(band)]
+    return f"{np.nanmedian(seen):.4f}" if np.isfinite(seen).any() else ""
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0], snakemake.threads):
+        make_ard(
+            scenes=[Path(p) for p in snakemake.input.scenes],
+            sensor=snakemake.params.sensor,
+            site=snakemake.params.site,
+            bands=list(snakemake.params.bands),
+            image=Path(snakemake.output.image),
+            quality=Path(snakemake.output.quality),
+            reference=Path(snakemake.input.reference[0]) if snakemake.input.reference else None,
+            bandpass=Path(snakemake.input.bandpass[0]) if snakemake.input.bandpass else None,
+        )

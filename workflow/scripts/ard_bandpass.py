@@ -1,0 +1,82 @@
+"""One sensor's bandpass adjustment to the site's reference sensor: results/ard/{site}/{sensor}/bandpass.json."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from stfuse.ard import merge_day, register, shift_in_units, spread_within, to_reflectance
+from stfuse.bandpass import Line, Pair, fit_band, published
+from stfuse.errors import InputError
+from stfuse.grid import degrade, site_grid
+from stfuse.job import job, whole
+from stfuse.masks import DILATION
+from stfuse.raster import read_image
+from stfuse.rawscene import band_shifts, read_scene
+
+logger = logging.getLogger("stfuse.ard_bandpass")
+
+
+def fit_bandpass(
+    pairs: list[dict[str, Any]], sensor: dict[str, Any], site: dict[str, Any], bands: list[str], out: Path
+) -> None:
+    """Write ``{band: {slope, offset, rule, n, r, why}}``.
+
+    Parameters
+    ----------
+    pairs : list of {"scenes": [raw folders], "reference": image}
+        Days on which both sensors saw the site. Used by ``bandpass: fit`` only.
+    sensor, site
+        Contents of their config files, with `name`; ``site["bandpass"]`` is fit, published or none.
+    bands : list of str
+    out : Path
+
+    Raises
+    ------
+    InputError
+        If the site's setting is unknown or a file cannot be read.
+    """
+    choice = site.get("bandpass", "none")
+    if choice not in ("fit", "published", "none"):
+        raise InputError(f"bandpass: {choice} is unknown", f"write fit, published or none in {site['name']}.yaml")
+    lines = {band: Line(1.0, 0.0, "identity") for band in bands}
+    if choice != "none":
+        lines = {band: published(sensor, band) for band in bands}
+    if choice == "fit":
+        read = [_read_pair(pair, sensor, site, bands) for pair in pairs]
+        names = [Path(pair["reference"]).stem for pair in pairs]
+        for i, band in enumerate(bands):
+            lines[band] = fit_band(read, names, i, published(sensor, band))
+            logger.info("%s: %s", band, lines[band])
+    with whole(out) as part:
+        part.write_text(json.dumps({band: line.as_dict() for band, line in lines.items()}, indent=1) + "\n")
+
+
+def _read_pair(pair: dict[str, Any], sensor: dict[str, Any], site: dict[str, Any], bands: list[str]) -> Pair:
+    """Both images of a pair on the sensor's grid, registered; bands that the reference lacks are unknown."""
+    grid = site_grid(site["crs"], tuple(site["bounds"]), sensor["resolution"])
+    shifts = band_shifts(site, sensor["name"])
+    dilation = float(site.get("mask_dilation_m", DILATION))
+    native = [to_reflectance(read_scene(Path(p), bands, shifts), bands, dilation) for p in pair["scenes"]]
+    values, names, fine = read_image(pair["reference"])
+    image = merge_day(native, grid)
+    shift = shift_in_units(register(image, bands, grid, (values, names, fine)), grid)
+    if shift != (0.0, 0.0):
+        image = merge_day(native, grid, shift)
+    known = np.full((len(bands), *fine.shape), np.nan, np.float32)
+    for i, band in enumerate(bands):
+        if band in names:
+            known[i] = values[names.index(band)]
+    return image, degrade(known, fine, grid, min_valid=0.99), spread_within(known, fine, grid)
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0], snakemake.threads):
+        fit_bandpass(
+            pairs=list(snakemake.params.pairs),
+            sensor=snakemake.params.sensor,
+            site=snakemake.params.site,
+            bands=list(snakemake.params.bands),
+            out=Path(snakemake.output[0]),
+        )

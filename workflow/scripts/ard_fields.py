@@ -1,0 +1,64 @@
+"""A site's field numbers on its 10 m grid: results/ard/{site}/fields.tif."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from stfuse.errors import InputError
+from stfuse.fields import patches, segments
+from stfuse.grid import ndvi, regrid, site_grid
+from stfuse.job import job
+from stfuse.raster import read_image, read_stored, write_stored
+
+logger = logging.getLogger("stfuse.ard_fields")
+
+RESOLUTION = 10.0  # metres
+
+
+def make_fields(site: dict[str, Any], map: Path | None, images: list[Path], out: Path) -> None:
+    """Write the field numbers, int32, 0 = none.
+
+    Parameters
+    ----------
+    site
+        Content of its config file.
+    map : Path or None
+        A raster of field numbers or class codes: connected patches of equal value are fields.
+    images : list of Path
+        Without a map: images in whose NDVI segments are sought.
+    out : Path
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, the map does not cover the site, or there is neither map nor image.
+    """
+    grid = site_grid(site["crs"], tuple(site["bounds"]), RESOLUTION)
+    if map is not None:
+        values, source = read_stored(map)
+        moved = regrid(values.astype(np.float32), source, grid, "nearest")
+        if not np.isfinite(moved).any():
+            raise InputError(f"Field map {map} does not cover site {site['name']}", "correct `fields:` of the site")
+        found = patches(np.nan_to_num(moved).astype(np.int32))
+    elif images:
+        stack = []
+        for path in images:
+            image, names, _ = read_image(path)
+            nir = names.index("nir08" if "nir08" in names else "nir")
+            stack.append(ndvi(image[names.index("red")], image[nir]))
+        found = segments(np.stack(stack))
+    else:
+        raise InputError(f"Site {site['name']} has neither a field map nor images to find fields in", "name `fields:`")
+    logger.info("%d fields", len(np.unique(found[found > 0])))
+    write_stored(out, found, grid, 0)
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0], snakemake.threads):
+        make_fields(
+            site=snakemake.params.site,
+            map=Path(snakemake.input.map[0]) if snakemake.input.map else None,
+            images=[Path(p) for p in snakemake.input.images],
+            out=Path(snakemake.output[0]),
+        )

@@ -1,0 +1,76 @@
+"""Maps of transition dates and their errors: results/figures/{experiment}/{site}/phenology.png."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from stfuse.errors import InputError
+from stfuse.job import job, whole
+from stfuse.logistic import DATE_WORDS
+from stfuse.plots import to_png
+from stfuse.plots_phenology import field_errors, phenology_figure
+from stfuse.raster import read_image
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+SHOWN = {"Start of season": "date1", "Peak of season": "peak", "End of season": "date6"}
+"""Row of the figure -> transition date; the peak lies midway between the end of green-up and the start of senescence."""
+COMPARED = ("date1", "date2", "date5", "date6")
+
+
+def draw_phenology(
+    images: Mapping[str, Path],
+    tables: Mapping[str, Path],
+    known: Path | None,
+    year: int,
+    title: str,
+    png: Path,
+) -> None:
+    """Draw start, peak and end of the season per pixel, sources side by side, and errors per field where known.
+
+    Parameters
+    ----------
+    images, tables : mapping of source to Path
+        Of the stage `phenology`.
+    known : Path, optional
+        ``phenology.csv`` of a simulated site: field and date1 ... date6, in the same days.
+    year : int
+        First year of the period; day 1 is its 1 January.
+
+    Raises
+    ------
+    InputError
+        If there is no image or one cannot be read.
+    """
+    if not images:
+        raise InputError(f"There is no phenology to draw in {png}", "add a product experiment")
+    found, grid = {}, None
+    for source, path in images.items():
+        values, _, grid = read_image(path, ("date1", "date3", "date4", "date6"))
+        found[source] = {"date1": values[0], "peak": (values[1] + values[2]) / 2, "date6": values[3]}
+    assert grid is not None
+    dates = {words: {source: layers[name] for source, layers in found.items()} for words, name in SHOWN.items()}
+    errors = {}
+    if known is not None:
+        truth = pd.read_csv(known)
+        of_fields = {source: pd.read_csv(path) for source, path in tables.items()}
+        errors = {DATE_WORDS[name]: field_errors(of_fields, truth, name) for name in COMPARED}
+    figure = phenology_figure(dates, grid, year, errors, title)
+    with whole(png) as part:
+        part.write_bytes(to_png(figure))
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0], snakemake.threads):
+        sources = list(snakemake.params.sources)
+        draw_phenology(
+            images=dict(zip(sources, map(Path, snakemake.input.images), strict=True)),
+            tables=dict(zip(sources, map(Path, snakemake.input.tables), strict=True)),
+            known=next(map(Path, snakemake.input.known), None),
+            year=int(snakemake.params.year),
+            title=snakemake.params.title,
+            png=Path(snakemake.output[0]),
+        )

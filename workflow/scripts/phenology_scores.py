@@ -1,0 +1,62 @@
+"""Transition dates of every source against the known truth of a simulated site."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from stfuse.errors import InputError
+from stfuse.job import job, whole
+from stfuse.logistic import DATE_NAMES
+from stfuse.raster import REMAKE
+from stfuse.transitions import date_errors
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+KEYS = ("experiment", "site", "source", "seed")
+
+
+def compare_phenology(tables: list[Path], truth: Path, out: Path) -> None:
+    """Write the errors in days of all sources of one experiment and site.
+
+    All sources come together, because the fair comparison is over the fields that every source could fit.
+
+    Parameters
+    ----------
+    tables : list of path
+        Of stage `phenology`, one a source.
+    truth : path
+        CSV with field and date1 ... date6, days counted from 1 January of the period's first year (= 1).
+    out : path
+        CSV to write: experiment, site, source, seed, date_name, fields, mae_days, bias_days, n, n_true.
+
+    Raises
+    ------
+    InputError
+        If a table is missing or lacks a column.
+    """
+    found = [_read(path, (*KEYS, "field", *DATE_NAMES)) for path in tables]
+    errors = date_errors(found, _read(truth, ("field", *DATE_NAMES)), KEYS)
+    with whole(out) as part:
+        errors.to_csv(part, index=False, float_format="%.4g", lineterminator="\n")
+
+
+def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as a table ({error})", REMAKE) from error
+    missing = [c for c in columns if c not in table.columns]
+    if missing:
+        raise InputError(f"{path} lacks the columns {missing}; it has {list(table.columns)}", REMAKE)
+    return table
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0], snakemake.threads):
+        compare_phenology(
+            tables=[Path(p) for p in snakemake.input.tables],
+            truth=Path(snakemake.input.truth),
+            out=Path(snakemake.output[0]),
+        )

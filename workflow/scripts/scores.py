@@ -1,0 +1,135 @@
+"""Score one method's predictions: results/scores/{experiment}/{site}/{method}/seed{seed}.csv."""
+
+import csv
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from odc.geo.geobox import GeoBox
+
+from stfuse.errors import InputError
+from stfuse.job import job, whole
+from stfuse.raster import REMAKE, read_image, read_variable
+from stfuse.scores import Row, compare_images, score_image
+from stfuse.task import FloatArray
+from stfuse.truth import read_truth
+
+logger = logging.getLogger("stfuse.scores")
+
+LABELS = ("experiment", "site", "method", "seed")
+COLUMNS = (*LABELS, "date", "truth", "band", "stratum", "metric", "value", "n")
+
+
+def score(
+    fused: Sequence[Path],
+    observed: Sequence[Path],
+    known: Path | None,
+    labels: Mapping[str, str],
+    bands: Sequence[str],
+    variable: str,
+    ratio: float,
+    out: Path,
+    baselines: Mapping[str, Sequence[Path]] | None = None,
+) -> None:
+    """Write one row per date, truth, band, stratum and metric.
+
+    Parameters
+    ----------
+    fused : sequence of Path
+        Predictions named ``{date}.tif``.
+    observed : sequence of Path
+        The observed image of each prediction, in the same order; none in the product protocol.
+    known : Path, optional
+        ``truth.nc`` of a simulated site. Predictions on another grid than its own get no rows of it.
+    labels : mapping
+        experiment, site, method and seed, written into every row.
+    bands : sequence of str
+        The experiment's bands; for the variable ``ndvi`` red and near-infrared.
+    variable : {"reflectance", "ndvi"}
+    ratio : float
+        Coarse pixel / fine pixel.
+    out : Path
+    baselines : mapping of str to sequence of Path, optional
+        Predictions of ``bilinear`` and ``nearest``. With them come rows ``{metric}_minus_{baseline}``,
+        on just the pixels that method and baseline both predicted.
+
+    Raises
+    ------
+    InputError
+        If an image cannot be read, lacks a band, or an observed one lies on another grid.
+    ValueError
+        If the number of observed images is neither zero nor that of the predictions.
+    """
+    if observed and len(observed) != len(fused):
+        raise ValueError(f"Expected one observed image for each of {len(fused)} predictions, found {len(observed)}.")
+    names = ("ndvi",) if variable == "ndvi" else tuple(bands)
+    others = {
+        name: {Path(p).stem: p for p in paths} for name, paths in (baselines or {}).items() if name != labels["method"]
+    }
+    with whole(out) as part, part.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(COLUMNS)
+        for i, path in enumerate(fused):
+            date = Path(path).stem
+            predicted, _, grid = read_image(path, names)
+            rivals = {name: _like(paths[date], names, grid) for name, paths in others.items() if date in paths}
+            for truth, reference in _truths(observed[i] if observed else None, known, date, bands, variable, grid):
+                rows = score_image(predicted, reference, names, ratio)
+                pairs = [compare_images(predicted, b, reference, names, ratio, n, rows) for n, b in rivals.items()]
+                for row in (*rows, *(r for pair in pairs for r in pair)):
+                    table.writerow(_cells(labels, date, truth, row))
+            logger.info("%s scored", path)
+
+
+def _truths(
+    observed: Path | None, known: Path | None, date: str, bands: Sequence[str], variable: str, grid: GeoBox
+) -> Iterator[tuple[str, FloatArray]]:
+    """What the prediction of one date is held against, by name."""
+    if observed is not None:
+        reference, _, found = read_variable(observed, bands, variable)
+        _check_grid(observed, found, grid)
+        yield "observed", reference
+    if known is not None:
+        reference = read_truth(known, date, bands, variable)
+        # The truth lies on the site's finest grid; the reduced protocol predicts a coarser one.
+        if reference.shape[1:] == grid.shape:
+            yield "known", reference
+
+
+def _like(path: Path, names: Sequence[str], grid: GeoBox) -> FloatArray:
+    values, _, found = read_image(path, names)
+    _check_grid(path, found, grid)
+    return values
+
+
+def _check_grid(path: Path, found: GeoBox, grid: GeoBox) -> None:
+    if found.shape != grid.shape or found.crs != grid.crs or not found.affine.almost_equals(grid.affine, 1e-6):
+        raise InputError(f"{path} lies on {_words(found)}; the prediction it belongs to on {_words(grid)}", REMAKE)
+
+
+def _words(grid: GeoBox) -> str:
+    height, width = grid.shape
+    across, _, left, _, _, top = grid.affine[:6]
+    code = grid.crs.to_epsg() if grid.crs else None
+    return f"{width} x {height} pixels of {across:g} from ({left:g}, {top:g}) in EPSG:{code}"
+
+
+def _cells(labels: Mapping[str, str], date: str, truth: str, row: Row) -> list[str]:
+    words = [str(labels[name]) for name in LABELS]
+    return [*words, date, truth, row.band, row.stratum, row.metric, f"{row.value:.9g}", str(row.n)]
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0], snakemake.threads):
+        given = snakemake.input
+        score(
+            fused=[Path(p) for p in given.fused],
+            observed=[Path(p) for p in given.observed],
+            known=Path(str(given.known)) if given.known else None,
+            labels=dict(snakemake.params.labels),
+            bands=list(snakemake.params.bands),
+            variable=snakemake.params.variable,
+            ratio=float(snakemake.params.ratio),
+            out=Path(snakemake.output[0]),
+            baselines={name: [Path(p) for p in given.get(name, [])] for name in ("bilinear", "nearest")},
+        )
