@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from stfuse.cube import Layer, write_cube
 from stfuse.grid import degrade, ndvi, regrid, site_grid
-from stfuse.logistic import DATE_NAMES, double_logistic, transition_dates
+from stfuse.logistic import CURVE_NAMES, double_logistic, transition_dates
 from stfuse.phenology import SEASON_NAMES
 from stfuse.raster import write_image, write_stored
 from stfuse.transitions import season_table
@@ -165,8 +165,8 @@ def write_phenology(world: World, root: Path, seed: int = 0) -> dict[str, dict[s
         season_table(numbers, sizes, seasons[:, 1:], 2023, labels).to_csv(found["tables"][source], index=False)
     found["known"] = {"table": root / "simulated/mosaic/phenology.csv", "fields": root / "ard/mosaic/fields.tif"}
     write_stored(found["known"]["fields"], world.fields, world.grid, 0)
-    rows = [[n, *dates] for n, dates in zip(numbers.tolist(), true.tolist(), strict=True)]
-    _table(found["known"]["table"], ["field", *DATE_NAMES], rows)
+    rows = [[n, f"crop {n % 2}", *curve] for n, curve in zip(numbers.tolist(), world.curves[1:].tolist(), strict=True)]
+    _table(found["known"]["table"], ["field", "class", *CURVE_NAMES], rows)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def settings_for(name: str) -> dict[str, Any]:
     return {"references": dates, "aux": {a: AUX_BANDS.get(a, (a,)) for a in (*needs.aux, *needs.uses)}}
 
 
-@lru_cache(maxsize=None)
+@cache
 def trained(name: str, bands: tuple[str, ...] = ("red", "nir08"), seed: int = 0) -> State:
     samples = [
         make_sample(bands=bands, seed=s, date=d, **settings_for(name))

@@ -10,7 +10,7 @@ from scripts.phenology_scores import compare_phenology
 from stfuse.cube import Layer, write_cube
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
-from stfuse.logistic import DATE_NAMES, double_logistic, transition_dates
+from stfuse.logistic import CURVE_NAMES, DATE_NAMES, double_logistic, transition_dates
 from stfuse.phenology import SEASON_NAMES
 from stfuse.raster import read_image, write_stored
 from stfuse.series import FUSED, NOISE, OBSERVED, day_numbers
@@ -26,7 +26,7 @@ def write_series(path: Path) -> Path:
     days = day_numbers(DATES, 2017)
     values = np.full((len(DATES), *GRID.shape), 0.15, np.float32)
     for number, curve in CURVES.items():
-        values[:, FIELDS == number] = double_logistic(days, curve)[:, None]
+        values[:, number == FIELDS] = double_logistic(days, curve)[:, None]
     flags = np.full(values.shape, OBSERVED, np.uint8)
     flags[1::2] = FUSED
     values[40, 0, 0], flags[40, 0, 0] = -0.5, OBSERVED | NOISE
@@ -47,17 +47,19 @@ def made(tmp_path):
 
 def test_pixels_get_their_own_dates_counted_through_the_years(made):
     values, names, grid = read_image(made[2])
-    assert names == SEASON_NAMES and grid == GRID
+    assert names == SEASON_NAMES
+    assert grid == GRID
     dates = values[6:12]
     for number, curve in CURVES.items():
-        expected = np.broadcast_to(transition_dates(curve)[:, None], dates[:, FIELDS == number].shape)
-        assert dates[:, FIELDS == number] == pytest.approx(expected, abs=0.5)
+        expected = np.broadcast_to(transition_dates(curve)[:, None], dates[:, number == FIELDS].shape)
+        assert dates[:, number == FIELDS] == pytest.approx(expected, abs=0.5)
     assert np.isnan(values[:, FIELDS == 0]).all()
 
 
 def test_table_has_a_row_a_field_with_days_and_dates(made):
     table = pd.read_csv(made[3])
-    assert table["field"].tolist() == [3, 8] and table["n_pixels"].tolist() == [12, 8]
+    assert table["field"].tolist() == [3, 8]
+    assert table["n_pixels"].tolist() == [12, 8]
     assert table["source"].tolist() == ["srcnn", "srcnn"]
     expected = transition_dates([CURVES[3], CURVES[8]])
     assert table[list(DATE_NAMES)].to_numpy() == pytest.approx(expected, abs=0.3)
@@ -85,14 +87,16 @@ def test_wrong_settings_and_fields_are_said_and_leave_nothing(made, tmp_path):
 
 def test_errors_against_the_truth_are_in_days(made, tmp_path):
     truth = pd.DataFrame({"field": [3, 8], "class": ["maize", "wheat"]})
-    truth[list(DATE_NAMES)] = transition_dates([CURVES[3], CURVES[8]]) + 4
+    truth[list(CURVE_NAMES)] = [CURVES[3], CURVES[8]]
+    truth[["t1", "t2"]] += 4
     truth.to_csv(tmp_path / "truth.csv", index=False)
     poor = pd.read_csv(made[3]).assign(source="landsat8")
     poor.loc[1, list(DATE_NAMES)] = np.nan
     poor.to_csv(tmp_path / "poor.csv", index=False)
     compare_phenology([made[3], tmp_path / "poor.csv"], tmp_path / "truth.csv", tmp_path / "errors.csv")
     errors = pd.read_csv(tmp_path / "errors.csv")
-    assert list(errors)[:6] == ["experiment", "site", "source", "seed", "date_name", "fields"]
+    assert list(errors)[:7] == ["experiment", "site", "source", "seed", "date_name", "class", "fields"]
+    errors = errors[errors["class"] == "all"]
     assert errors["mae_days"].to_numpy() == pytest.approx(4, abs=0.3)
     assert errors["bias_days"].to_numpy() == pytest.approx(-4, abs=0.3)
     counts = errors[errors["date_name"] == "all"].set_index(["source", "fields"])["n"]

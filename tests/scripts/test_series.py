@@ -53,19 +53,24 @@ def test_method_series_holds_observed_and_fused_dates_in_order(images, tmp_path)
     assert cube.values["ndvi"][:3, 0, 0] == pytest.approx([0.1, 0.15, 0.2], abs=1e-3)
     assert cube.values["origin"][:3].tolist() == [0, 1, 0]
     assert cube.values["flags"][:3, 4, 4].tolist() == [1, 2, 1]
-    assert cube.grid == grid(10) and cube.attrs["source"] == "srcnn" and cube.attrs["period"] == "2023-01-01/2023-12-31"
-    assert len(cube.dates["step"]) == 73 and np.isfinite(cube.values["ndvi_smooth"]).all()
+    assert cube.grid == grid(10)
+    assert cube.attrs["source"] == "srcnn"
+    assert cube.attrs["period"] == "2023-01-01/2023-12-31"
+    assert len(cube.dates["step"]) == 73
+    assert np.isfinite(cube.values["ndvi_smooth"]).all()
     spring = np.flatnonzero(cube.dates["step"] == np.datetime64("2023-04-16"))[0]
     assert cube.values["ndvi_smooth"][spring] == pytest.approx(0.4, abs=0.02)
     assert cube.values["support"][spring] == pytest.approx(1)
-    assert cube.values["long_gap"][-1].all() and not cube.values["long_gap"][spring].any()
+    assert cube.values["long_gap"][-1].all()
+    assert not cube.values["long_gap"][spring].any()
 
 
 def test_fused_reflectance_becomes_ndvi(images, tmp_path):
     fused = [reflectance(tmp_path / "six/2023-05-01.tif", 0.33)]
     make_series(fused, [], LABELS, ["blue", "red", "nir08"], "reflectance", SITE, tmp_path / "a.nc")
     cube = read_cube(tmp_path / "a.nc", ["ndvi", "origin"])
-    assert cube.values["ndvi"] == pytest.approx(0.33, abs=1e-3) and cube.values["origin"].tolist() == [1]
+    assert cube.values["ndvi"] == pytest.approx(0.33, abs=1e-3)
+    assert cube.values["origin"].tolist() == [1]
 
 
 def test_coarse_sensor_comes_to_the_fine_grid(tmp_path):

@@ -38,18 +38,23 @@ def test_cube_comes_back_as_written(tmp_path):
         assert cube.values[name].dtype == layer.values.dtype
         assert cube.values[name] == pytest.approx(layer.values, abs=5.1e-5, nan_ok=True)
     assert {k: v.tolist() for k, v in cube.dates.items()} == {k: v.tolist() for k, v in DATES.items()}
-    assert cube.grid == GRID and cube.attrs["source"] == "srcnn"
+    assert cube.grid == GRID
+    assert cube.attrs["source"] == "srcnn"
 
 
 def test_file_speaks_cf(tmp_path):
     with xr.open_dataset(written(tmp_path / "a.nc"), mask_and_scale=False, decode_times=False) as data:
         assert data.attrs["Conventions"].startswith("CF-")
-        assert data["ndvi"].attrs["grid_mapping"] == "crs" and data["ndvi"].attrs["units"] == "1"
-        assert data["ndvi"].dtype == np.int16 and data["ndvi"].attrs["_FillValue"] == data["ndvi"].values[0, 1, 2]
+        assert data["ndvi"].attrs["grid_mapping"] == "crs"
+        assert data["ndvi"].attrs["units"] == "1"
+        assert data["ndvi"].dtype == np.int16
+        assert data["ndvi"].attrs["_FillValue"] == data["ndvi"].values[0, 1, 2]
         assert data["crs"].attrs["grid_mapping_name"] == "transverse_mercator"
-        assert data["time"].attrs["units"].startswith("days since") and data["time"].attrs["standard_name"] == "time"
+        assert data["time"].attrs["units"].startswith("days since")
+        assert data["time"].attrs["standard_name"] == "time"
         assert data["x"].attrs["standard_name"] == "projection_x_coordinate"
-        assert data["x"].values[0] == 500015 and data["y"].values[0] == 5629105
+        assert data["x"].values[0] == 500015
+        assert data["y"].values[0] == 5629105
 
 
 def test_layer_of_another_shape_is_refused_and_leaves_nothing(tmp_path):

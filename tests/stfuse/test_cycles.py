@@ -17,7 +17,8 @@ def cycle(smooth, least=0.1, divide=0.5):
 def test_cycle_reaches_over_the_bare_ground_on_both_sides():
     found = cycle(double_logistic(YEAR, CORN))
     assert (found["first"], found["last"]) == (1, 361)
-    assert found["rise"] == pytest.approx(165, abs=5) and found["fall"] == pytest.approx(255, abs=5)
+    assert found["rise"] == pytest.approx(165, abs=5)
+    assert found["fall"] == pytest.approx(255, abs=5)
     assert found["top"] - found["bottom"] == pytest.approx(0.6, abs=0.02)
     assert found["amplitude"] == pytest.approx(0.6, abs=0.02)
 
@@ -32,7 +33,8 @@ def test_cycle_cut_off_by_the_series_end_counts_half():
     declining = double_logistic(YEAR, (0.2, 0.7, 0.1, -60, 0.1, 40))
     whole = double_logistic(YEAR, (0, 0.45, 0.1, 180, 0.1, 260))
     found = cycle(declining + whole, divide=0.4)
-    assert 150 < found["rise"] < 200 and found["amplitude"] == pytest.approx(0.45, abs=0.05)
+    assert 150 < found["rise"] < 200
+    assert found["amplitude"] == pytest.approx(0.45, abs=0.05)
 
 
 def test_dips_smaller_than_the_share_do_not_divide():

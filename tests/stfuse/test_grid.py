@@ -71,6 +71,19 @@ def test_area_outside_counts_as_unobserved() -> None:
     assert (found[:-1, :-1] == 1).all()
 
 
+@pytest.mark.parametrize(("length", "ratio"), [(47, 3), (46, 3), (47, 5), (49, 5), (46, 5)])
+def test_a_pixel_cut_by_the_edge_is_the_mean_of_what_is_inside(length: int, ratio: int) -> None:
+    grid = make_grid((length, length))
+    values = make_scene((length, length), 1, "2018-05-01")
+    found = degrade(values, grid, coarser(grid, ratio), min_valid=0)[0]
+    np.testing.assert_allclose(found, naive.block_mean(values[0], ratio, 0), rtol=0, atol=1e-6)
+    # The same one fine pixel further up and left: now the first coarse pixels are cut too.
+    earlier = grid.pad(1)
+    found = degrade(values, grid, coarser(earlier, ratio), min_valid=0)[0]
+    padded = np.pad(values[0], 1, constant_values=np.nan)
+    np.testing.assert_allclose(found, naive.block_mean(padded, ratio, 0), rtol=0, atol=1e-6)
+
+
 def test_not_observed_takes_no_part_in_resampling() -> None:
     grid = make_grid((30, 30))
     coarse = coarser(grid, 3)

@@ -50,7 +50,8 @@ def test_unknowns_keep_to_their_bounds_and_the_rest_is_optimal_there():
     x, cost = fitted(days, values, np.ones_like(days), high=high)
     theirs = least_squares(lambda p: values - curve(p, days), START, bounds=(LOW, high), x_scale="jac")
     assert x[2] == high[2]
-    assert np.all(x >= LOW) and np.all(x <= high)
+    assert np.all(x >= LOW)
+    assert np.all(x <= high)
     assert cost <= theirs.cost * (1 + 1e-5)
 
 
@@ -65,4 +66,5 @@ def test_values_of_no_weight_count_for_nothing():
 def test_constant_series_ends_without_nonsense():
     days = np.arange(1.0, 365, 9)
     x, cost = fitted(days, np.full_like(days, 0.3), np.ones_like(days))
-    assert np.isfinite(x).all() and cost < 1e-3
+    assert np.isfinite(x).all()
+    assert cost < 1e-3

@@ -76,8 +76,10 @@ def test_small_limb_starts_and_ends_ln_5_plus_2_root_6_over_k_from_its_middle():
 def test_dates_are_in_order_and_move_with_the_season(amplitude, k1, k2, t1, clear):
     t2 = t1 + clear * 2.2924 * (1 / k1 + 1 / k2)
     found = transition_dates((0.2, amplitude, k1, t1, k2, t2))
-    assert np.isfinite(found).all() and np.all(np.diff(found) > 0)
-    assert found[1] == pytest.approx(t1, abs=0.35 / k1) and found[4] == pytest.approx(t2, abs=0.35 / k2)
+    assert np.isfinite(found).all()
+    assert np.all(np.diff(found) > 0)
+    assert found[1] == pytest.approx(t1, abs=0.35 / k1)
+    assert found[4] == pytest.approx(t2, abs=0.35 / k2)
     later = transition_dates((0.2, amplitude, k1, t1 + 30, k2, t2 + 30))
     assert later == pytest.approx(found + 30, abs=1e-6)
 
@@ -88,15 +90,18 @@ def test_every_date_is_an_extremum_of_what_defines_it():
     outer = found[[0, 2, 3, 5]]
     assert curvature_change(outer, CORN)[1] == pytest.approx(0, abs=1e-15)
     beside = np.abs(np.stack([curvature_change(outer + s, CORN)[0] for s in (-1, 0, 1)]))
-    assert np.all(beside[1] > beside[0]) and np.all(beside[1] > beside[2])
+    assert np.all(beside[1] > beside[0])
+    assert np.all(beside[1] > beside[2])
 
 
 def test_season_too_short_has_no_end_of_green_up():
     found = transition_dates((0, 0.7, 0.05, 170, 0.05, 200))
-    assert np.isnan(found[2:4]).all() and np.isfinite(found[[0, 1, 4, 5]]).all()
+    assert np.isnan(found[2:4]).all()
+    assert np.isfinite(found[[0, 1, 4, 5]]).all()
 
 
 def test_no_curve_has_no_dates_and_spoils_no_neighbour():
     found = transition_dates([[CORN, [np.nan] * 6]])
     assert found.shape == (1, 2, 6)
-    assert np.isnan(found[0, 1]).all() and found[0, 0] == pytest.approx(transition_dates(CORN))
+    assert np.isnan(found[0, 1]).all()
+    assert found[0, 0] == pytest.approx(transition_dates(CORN))

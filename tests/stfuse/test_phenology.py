@@ -23,7 +23,9 @@ def test_curve_and_dates_of_a_clean_season_are_recovered():
     found = seasons(double_logistic(DAYS, CORN))
     assert found[:6] == pytest.approx(CORN, rel=1e-3)
     assert found[6:12] == pytest.approx(transition_dates(CORN), abs=0.05)
-    assert named(found, "rmse") < 1e-6 and named(found, "n") == len(DAYS) and named(found, "gap") == 8
+    assert named(found, "rmse") < 1e-6
+    assert named(found, "n") == len(DAYS)
+    assert named(found, "gap") == 8
 
 
 def test_pixels_keep_their_places_and_their_own_gaps():
@@ -42,7 +44,8 @@ def test_noise_moves_dates_by_days_not_weeks():
     days = np.arange(2.0, 366, 5)
     values = double_logistic(days, CORN)[:, None] + rng.normal(0, 0.02, (days.size, 200))
     errors = np.abs(seasons(values, days)[6:12] - transition_dates(CORN)[:, None])
-    assert np.nanmean(errors) < 3 and np.isfinite(errors).mean() > 0.99
+    assert np.nanmean(errors) < 3
+    assert np.isfinite(errors).mean() > 0.99
 
 
 def test_missed_clouds_pull_less_with_robust_rounds():
@@ -84,7 +87,8 @@ def test_cuts_do_not_part_a_meadows_year():
     for cut in (140, 190, 245):
         values -= np.where(days >= cut, 0.2 * np.exp(-np.maximum(days - cut, 0) / 13), 0)
     found = seasons(values, days)
-    assert abs(named(found, "date2") - 80) < 10 and abs(named(found, "date5") - 300) < 10
+    assert abs(named(found, "date2") - 80) < 10
+    assert abs(named(found, "date5") - 300) < 10
 
 
 @pytest.mark.parametrize("level", [-0.2, 0.15, 0.8])
@@ -103,7 +107,8 @@ def test_noise_alone_gets_no_dates():
 def test_dates_outside_the_values_are_not_told():
     days = DAYS[DAYS > 160]
     found = seasons(double_logistic(days, CORN), days)
-    assert np.isnan(found[6]) and np.isfinite(found[9:12]).all()
+    assert np.isnan(found[6])
+    assert np.isfinite(found[9:12]).all()
 
 
 def test_too_few_values_have_no_season():

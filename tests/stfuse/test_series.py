@@ -99,7 +99,8 @@ def test_steps_lie_on_the_line_between_valid_dates_and_stay_level_beyond():
     assert filled[:, 0] == pytest.approx([0.2, 0.2, 0.3, 0.5, 0.6, 0.6])
     assert support[:, 0].tolist() == [10, 0, 5, 5, 0, 10]
     assert gap[1:4, 0].tolist() == [20, 20, 20]
-    assert np.isnan(filled[:, 1]).all() and np.isnan(support[:, 1]).all()
+    assert np.isnan(filled[:, 1]).all()
+    assert np.isnan(support[:, 1]).all()
 
 
 def test_long_gaps_are_flagged_not_hidden():
@@ -122,7 +123,8 @@ def test_smooth_series_follows_the_season_and_passes_over_noise(upper_envelope):
     values = double_logistic(day_numbers(dates, 2023), curve).astype(np.float32)[:, None, None].repeat(2, axis=2)
     values[35, 0, 1] = -0.3
     dense = assemble((values, dates), (values[:0], dates[:0]))
-    assert dense.flags[35, 0, 1] == OBSERVED | NOISE and dense.values[35, 0, 1] == np.float32(-0.3)
+    assert dense.flags[35, 0, 1] == OBSERVED | NOISE
+    assert dense.values[35, 0, 1] == np.float32(-0.3)
     steps = regular_steps(dates[2], dates[-3], 5)
     smooth, _, _ = smooth_series(dense, steps, SeriesSettings(upper_envelope=upper_envelope))
     expected = double_logistic(day_numbers(steps, 2023), curve)
@@ -134,7 +136,9 @@ def test_pixel_never_seen_stays_unknown():
     values[:, 0, 0] = np.nan
     dense = assemble((values, every(10, 30)), (values[:0], every(1, 0)))
     smooth, support, long_gap = smooth_series(dense, regular_steps(dense.dates[0], dense.dates[-1], 5))
-    assert np.isnan(smooth[:, 0, 0]).all() and np.isnan(support[:, 0, 0]).all() and not long_gap[:, 0, 1].any()
+    assert np.isnan(smooth[:, 0, 0]).all()
+    assert np.isnan(support[:, 0, 0]).all()
+    assert not long_gap[:, 0, 1].any()
     assert np.isfinite(smooth[:, 0, 1]).all()
 
 

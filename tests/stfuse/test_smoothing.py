@@ -48,7 +48,8 @@ def test_pixels_are_smoothed_each_for_itself():
         one = weighted_savitzky_golay(series[:, y, x], weights[:, y, x], 5, 2)
         assert plain[:, y, x] == pytest.approx(one, nan_ok=True)
         assert envelope[:, y, x] == pytest.approx(upper_envelope(series[:, y, x]), nan_ok=True)
-    assert np.isnan(plain[:, 0, 1]).all() and np.isnan(envelope[:, 0, 1]).all()
+    assert np.isnan(plain[:, 0, 1]).all()
+    assert np.isnan(envelope[:, 0, 1]).all()
 
 
 def test_weights_are_one_above_the_trend_and_fall_to_nothing_at_the_deepest_dip():

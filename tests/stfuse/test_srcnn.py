@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 from small_scenes import SIX, rmse, sample
-from stfuse.channels import bounded, upsampled
+from stfuse.bands import clip_to_valid
+from stfuse.channels import upsampled
 from stfuse.errors import InputError
 from stfuse.methods import srcnn, srcnn_pair
 from stfuse.task import Series, Task
@@ -105,8 +106,8 @@ def test_no_samples_are_a_clear_error():
 
 def test_values_are_held_to_their_physical_range():
     wild = np.array([-2.0, 0.5, 2.0], np.float32)
-    np.testing.assert_allclose(bounded(wild, NDVI), [-1, 0.5, 1])
-    np.testing.assert_allclose(bounded(wild, ("red",)), [0, 0.5, 1.2])
+    np.testing.assert_allclose(clip_to_valid(wild, NDVI), [-1, 0.5, 1])
+    np.testing.assert_allclose(clip_to_valid(wild, ("red",)), [0, 0.5, 1.2])
 
 
 def test_the_pair_reading_sees_three_images_and_needs_its_reference():

@@ -53,12 +53,14 @@ VARIANTS = [
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
 @pytest.mark.parametrize("gaps", [0.0, 0.08])
 def test_equals_the_slow_version(settings: dict[str, Any], gaps: float) -> None:
-    task, params = make_task((40, 40), gaps=gaps, seed=3, **ONE), Params(**{"window": 11, "clip": False, **settings})
+    task, params = (
+        make_task((40, 40), ratio=2.5, gaps=gaps, seed=3, **ONE),
+        Params(**{"window": 11, "clip": False, **settings}),
+    )
     fine = task.fine.values[0, 0]
     now = regrid(task.coarse.values[1, 0], task.coarse.grid, task.fine.grid, "bilinear")
-    coarse = regrid(
-        degrade(fine, task.fine.grid, task.coarse.grid, 0.45), task.coarse.grid, task.fine.grid, "bilinear"
-    )  # 0.45: at a ratio of 3 as many pixels as in half of what lies inside the scene
+    down = degrade(fine, task.fine.grid, task.coarse.grid)
+    coarse = regrid(down, task.coarse.grid, task.fine.grid, "bilinear")
     sd = naive.window_sd(fine, params.window) if params.sd == "window" else np.nanstd(fine)
     expected = naive.starfm(fine[None], coarse[None], now, 2 * sd / params.classes, params)
     found = predict(task, {}, params)[0, 0]
@@ -129,9 +131,9 @@ def test_invalid_samples_never_enter() -> None:
     """Whatever stands in a masked pixel of the reference, its neighbours do not see it."""
     task = of_unchanged(make_task(**ONE))
     spoilt = task.fine.values.copy()
-    spoilt[..., 20:26, 20:26] = np.nan
+    spoilt[..., 21:27, 21:27] = np.nan  # 2 x 2 coarse pixels
     values = predict(replace(task, fine=replace(task.fine, values=spoilt)), {}, Params())
-    assert np.isnan(values[..., 20:26, 20:26]).all()
+    assert np.isnan(values[..., 21:27, 21:27]).all()
     assert np.isfinite(values).sum() == values.size - 36
     assert np.nanmax(np.abs(values - task.fine.values)) < 0.05
 

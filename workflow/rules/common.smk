@@ -28,7 +28,9 @@ def checked(kind, name=None):
     folders.append(Path(workflow.basedir) / "config")
     found = [f / kind / f"{name}.yaml" for f in folders if (f / kind / f"{name}.yaml").exists()]
     if not found:
-        raise WorkflowError(f"There is no {name} among the {kind}: expected {folders[-1]}/{kind}/{name}.yaml. Cure: add it or correct the name.")
+        raise WorkflowError(
+            f"There is no {name} among the {kind}: expected {folders[-1]}/{kind}/{name}.yaml. Cure: add it or correct the name."
+        )
     entry = yaml.safe_load(found[0].read_text())
     validate(entry, schema)
     return entry | {"name": name}
@@ -43,10 +45,14 @@ def method_needs(name):
     """What a configured method needs; also refuses a missing file and misspelt settings."""
     path = method_file(name)
     if not path.exists():
-        raise WorkflowError(f"Method {name}: there is no {path}. Cure: add the file or correct `methods:` in the config.")
+        raise WorkflowError(
+            f"Method {name}: there is no {path}. Cure: add the file or correct `methods:` in the config."
+        )
     unknown = set(METHODS[name]) - {"file", "seeds"} - read_params(path)
     if unknown:
-        raise WorkflowError(f"Method {name} has no setting {sorted(unknown)}. Cure: use {sorted(read_params(path))} in `methods:`.")
+        raise WorkflowError(
+            f"Method {name} has no setting {sorted(unknown)}. Cure: use {sorted(read_params(path))} in `methods:`."
+        )
     return read_needs(path)
 
 
@@ -61,12 +67,16 @@ for experiment in EXPERIMENTS.values():
     asked = experiment["methods"] if experiment["methods"] != "all" else list(METHODS)
     unknown = [m for m in asked if m not in METHODS]
     if unknown:
-        raise WorkflowError(f"Experiment {experiment['name']} names the methods {unknown}. Cure: add a line for each to `methods:`.")
+        raise WorkflowError(
+            f"Experiment {experiment['name']} names the methods {unknown}. Cure: add a line for each to `methods:`."
+        )
     experiment["methods"] = [m for m in asked if set(NEEDS[m].aux) <= set(experiment["aux"])]
     for site in experiment["sites"]:
         absent = {experiment["fine"], experiment["coarse"], *experiment["aux"].values()} - set(SITES[site]["sensors"])
         if absent:
-            raise WorkflowError(f"Site {site} has no sensor {sorted(absent)}, which experiment {experiment['name']} needs. Cure: add it to `sensors:`.")
+            raise WorkflowError(
+                f"Site {site} has no sensor {sorted(absent)}, which experiment {experiment['name']} needs. Cure: add it to `sensors:`."
+            )
 
 
 def any_of(names):

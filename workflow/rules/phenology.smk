@@ -1,9 +1,7 @@
 # results/phenology/{experiment}/{site}: transition dates per pixel and per field.
 
 
-def phenology_settings(wildcards):
-    """The settings of the curve fit."""
-    return config["phenology"]
+include: "inputs/phenology.smk"
 
 
 rule find_phenology:
@@ -15,27 +13,21 @@ rule find_phenology:
     output:
         image="results/phenology/{experiment}/{site}/{source}/seed{seed}.tif",
         table="results/phenology/{experiment}/{site}/{source}/seed{seed}.csv",
-    params:
-        labels=labels,
-        params=phenology_settings,
     log:
         "results/logs/phenology/{experiment}/{site}/{source}/seed{seed}.log",
     benchmark:
         "results/benchmarks/phenology/{experiment}/{site}/{source}/seed{seed}.tsv"
+    conda:
+        "../../envs/geo.yaml"
     threads: 2
     resources:
         mem_mb=memory,
         runtime=runtime,
-    conda:
-        "../../envs/geo.yaml"
+    params:
+        labels=labels,
+        params=phenology_settings,
     script:
         "../scripts/phenology.py"
-
-
-def source_phenology(wildcards):
-    """The field tables of every source of an experiment at a site."""
-    found = series_files(EXPERIMENTS[wildcards.experiment], wildcards.site).values()
-    return [f.replace("results/series", "results/phenology").replace(".nc", ".csv") for f in found]
 
 
 rule score_phenology:

@@ -1,69 +1,7 @@
 # results/scores: how good every prediction is, in one tidy table.
 
 
-def labels(wildcards):
-    """The words that name a row of a table."""
-    return dict(wildcards.items())
-
-
-def scored_images(wildcards):
-    """The predictions of one method in one experiment."""
-    return fused_images(EXPERIMENTS[wildcards.experiment], wildcards.site, wildcards.method, wildcards.seed)
-
-
-def observed_images(wildcards):
-    """What was observed where they were predicted; nothing in the product protocol."""
-    experiment = EXPERIMENTS[wildcards.experiment]
-    sensor = experiment["coarse"] if experiment["protocol"] == "reduced" else experiment["fine"]
-    found = method_cases(experiment, wildcards.site, wildcards.method)
-    return [f"results/ard/{wildcards.site}/{sensor}/{case.truth}.tif" for case in found if case.truth]
-
-
-def known_truth(wildcards):
-    """The truth of a simulated world; nothing for a real place."""
-    return [f"results/simulated/{wildcards.site}/truth.nc"] if "simulated" in SITES[wildcards.site] else []
-
-
-def baseline_images(wildcards, name):
-    """The predictions of a baseline on the same dates; nothing where there is none to compare with."""
-    experiment = EXPERIMENTS[wildcards.experiment]
-    other = name in experiment["methods"] and name != wildcards.method
-    return fused_images(experiment, wildcards.site, name, 0) if other else []
-
-
-def bilinear_images(wildcards):
-    """The coarse image interpolated."""
-    return baseline_images(wildcards, "bilinear")
-
-
-def nearest_images(wildcards):
-    """The nearest fine image."""
-    return baseline_images(wildcards, "nearest")
-
-
-def score_ratio(wildcards):
-    """Coarse pixel over fine pixel."""
-    return ratio(EXPERIMENTS[wildcards.experiment])
-
-
-def runs(experiment):
-    """Every (site, method, seed) of an experiment."""
-    return [(s, m, seed) for s in experiment["sites"] for m in experiment["methods"] for seed in seeds(m)]
-
-
-def is_scored(experiment, site):
-    """Whether there is a truth to score against."""
-    return experiment["protocol"] != "product" or "simulated" in SITES[site]
-
-
-def all_scores(wildcards):
-    """The scores of every run of every experiment that has a truth."""
-    return [
-        f"results/scores/{name}/{site}/{method}/seed{seed}.csv"
-        for name, experiment in EXPERIMENTS.items()
-        for site, method, seed in runs(experiment)
-        if is_scored(experiment, site)
-    ]
+include: "inputs/scores.smk"
 
 
 rule score:
@@ -77,20 +15,20 @@ rule score:
         code=code("scores"),
     output:
         "results/scores/{experiment}/{site}/{method}/seed{seed}.csv",
+    log:
+        "results/logs/scores/{experiment}/{site}/{method}/seed{seed}.log",
+    benchmark:
+        "results/benchmarks/scores/{experiment}/{site}/{method}/seed{seed}.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
     params:
         labels=labels,
         bands=experiment_bands,
         variable=variable,
         ratio=score_ratio,
-    log:
-        "results/logs/scores/{experiment}/{site}/{method}/seed{seed}.log",
-    benchmark:
-        "results/benchmarks/scores/{experiment}/{site}/{method}/seed{seed}.tsv"
-    resources:
-        mem_mb=memory,
-        runtime=runtime,
-    conda:
-        "../../envs/geo.yaml"
     script:
         "../scripts/scores.py"
 

@@ -11,17 +11,17 @@ rule simulate:
         fields="results/simulated/{site}/fields.tif",
         phenology="results/simulated/{site}/phenology.csv",
         scenes=directory("results/simulated/{site}/scenes"),
-    params:
-        site=site_entry,
     log:
         "results/logs/simulated/{site}.log",
     benchmark:
         "results/benchmarks/simulated/{site}.tsv"
+    conda:
+        "../../envs/geo.yaml"
     threads: 2
     resources:
         mem_mb=memory,
         runtime=runtime,
-    conda:
-        "../../envs/geo.yaml"
+    params:
+        site=site_entry,
     script:
         "../scripts/simulated.py"

@@ -11,7 +11,8 @@ from stfuse.job import job, whole
 from stfuse.logistic import DATE_WORDS
 from stfuse.plots import to_png
 from stfuse.plots_phenology import field_errors, phenology_figure
-from stfuse.raster import read_image
+from stfuse.raster import REMAKE, read_image
+from stfuse.transitions import true_dates
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -36,7 +37,7 @@ def draw_phenology(
     images, tables : mapping of source to Path
         Of the stage `phenology`.
     known : Path, optional
-        ``phenology.csv`` of a simulated site: field and date1 ... date6, in the same days.
+        ``phenology.csv`` of a simulated site: the curve of every field and season.
     year : int
         First year of the period; day 1 is its 1 January.
 
@@ -55,12 +56,19 @@ def draw_phenology(
     dates = {words: {source: layers[name] for source, layers in found.items()} for words, name in SHOWN.items()}
     errors = {}
     if known is not None:
-        truth = pd.read_csv(known)
-        of_fields = {source: pd.read_csv(path) for source, path in tables.items()}
-        errors = {DATE_WORDS[name]: field_errors(of_fields, truth, name) for name in COMPARED}
+        truth = true_dates(_read(known))
+        of_fields = {source: field_errors(_read(path), truth) for source, path in tables.items()}
+        errors = {DATE_WORDS[name]: {s: found[name] for s, found in of_fields.items()} for name in COMPARED}
     figure = phenology_figure(dates, grid, year, errors, title)
     with whole(png) as part:
         part.write_bytes(to_png(figure))
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as a table ({error})", REMAKE) from error
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from stfuse.plots import to_png
 from stfuse.plots_profiles import Course, Dates, Profile, choose_fields, field_means, profiles_figure
 from stfuse.raster import REMAKE, read_stored
 from stfuse.series import NOISE
+from stfuse.transitions import true_dates
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -41,7 +42,7 @@ def draw_profiles(
     Parameters
     ----------
     series : mapping of source to Path
-        NetCDF of the stage `series`; the last source's curves choose the fields.
+        NetCDF of the stage `series`; the curves of the first one with fused dates choose the fields.
     fields : Path
         Field numbers on the same grid.
     tables : mapping of source to Path
@@ -49,13 +50,13 @@ def draw_profiles(
     known : Path, optional
         ``truth.nc`` of a simulated site.
     phenology : Path, optional
-        ``phenology.csv`` of a simulated site: field and its true transition dates.
+        ``phenology.csv`` of a simulated site: the curve of every field and season.
     bands : sequence of str
         Red and near-infrared, for the NDVI of the truth.
     shown : int
         How many fields.
     words : mapping of source to str
-        What the legend calls it.
+        What it is, for the legend.
 
     Raises
     ------
@@ -63,16 +64,19 @@ def draw_profiles(
         If a file cannot be read or the fields lie on another grid.
     """
     cubes = {source: read_cube(path, ["ndvi", "flags", "origin", "ndvi_smooth"]) for source, path in series.items()}
-    last, first = list(cubes)[-1], next(iter(cubes.values()))
+    first = next(iter(cubes.values()))
+    chooser = next((s for s, cube in cubes.items() if (cube.values["origin"] == 1).any()), next(iter(cubes)))
     year = int(str(first.dates["step"][0])[:4])
     numbered = read_stored(fields)[0].astype(np.int32)
     if numbered.shape != first.grid.shape:
-        raise InputError(f"{fields} has {numbered.shape} pixels, {series[last]} has {first.grid.shape}", REMAKE)
+        raise InputError(f"{fields} has {numbered.shape} pixels, {series[chooser]} has {first.grid.shape}", REMAKE)
     numbers, sizes = np.unique(numbered[numbered > 0], return_counts=True)
-    smooth = field_means(cubes[last].values["ndvi_smooth"], numbered, numbers.tolist())
+    smooth = field_means(cubes[chooser].values["ndvi_smooth"], numbered, numbers.tolist())
     chosen = choose_fields(smooth, numbers.tolist(), sizes.tolist(), shown)
     courses = {s: _courses(cube, numbered, chosen, _read(tables.get(s)), year) for s, cube in cubes.items()}
-    truths = _truths(known, numbered, chosen, bands, first.dates["step"], _read(phenology), year) if known else {}
+    seasons = _read(phenology)
+    dates = true_dates(seasons) if seasons is not None else None
+    truths = _truths(known, numbered, chosen, bands, first.dates["step"], dates, year) if known else {}
     pixels = dict(zip(numbers.tolist(), sizes.tolist(), strict=True))
     profiles = [Profile(n, pixels[n], {s: c[n] for s, c in courses.items()}, truths.get(n)) for n in chosen]
     steps = first.dates["step"]
@@ -82,13 +86,13 @@ def draw_profiles(
 
 
 def _read(path: Path | None) -> pd.DataFrame | None:
-    return pd.read_csv(path).set_index("field") if path else None
+    return pd.read_csv(path) if path else None
 
 
 def _transitions(table: pd.DataFrame | None, number: int, year: int) -> Dates:
-    if table is None or number not in table.index:
+    if table is None:
         return np.zeros(0, "datetime64[D]")
-    days = table.loc[number, [c for c in DATE_NAMES if c in table]].to_numpy(np.float64)
+    days = table.loc[table["field"] == number, list(DATE_NAMES)].to_numpy(np.float64).ravel()
     whole_days = np.rint(days[np.isfinite(days)]).astype(int)
     return np.datetime64(f"{year}-01-01") + (whole_days - 1).astype("timedelta64[D]")
 
@@ -112,7 +116,7 @@ def _truths(
     numbers: Sequence[int],
     bands: Sequence[str],
     steps: Dates,
-    phenology: pd.DataFrame | None,
+    seasons: pd.DataFrame | None,
     year: int,
 ) -> dict[int, Course]:
     from stfuse.truth import read_truth  # real places do without
@@ -121,7 +125,7 @@ def _truths(
     images = np.concatenate([read_truth(known, str(day), list(bands), "ndvi") for day in days])
     means = field_means(images, fields, numbers)
     none = np.zeros(len(days), bool)
-    return {n: Course(days, means[i], none, days, means[i], _transitions(phenology, n, year)) for i, n in enumerate(numbers)}
+    return {n: Course(days, means[i], none, days, means[i], _transitions(seasons, n, year)) for i, n in enumerate(numbers)}
 
 
 if __name__ == "__main__":

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-
 from stfuse.errors import InputError
 from stfuse.job import job, whole
-from stfuse.logistic import DATE_NAMES
+from stfuse.logistic import CURVE_NAMES, DATE_NAMES
 from stfuse.raster import REMAKE
-from stfuse.transitions import date_errors
+from stfuse.transitions import date_errors, true_dates
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -27,9 +26,9 @@ def compare_phenology(tables: list[Path], truth: Path, out: Path) -> None:
     tables : list of path
         Of stage `phenology`, one a source.
     truth : path
-        CSV with field and date1 ... date6, days counted from 1 January of the period's first year (= 1).
+        CSV of a simulated site: field, class and the curve of its season(s), in days counted as in the tables.
     out : path
-        CSV to write: experiment, site, source, seed, date_name, fields, mae_days, bias_days, n, n_true.
+        CSV to write: experiment, site, source, seed, date_name, class, fields, mae_days, bias_days, n, n_true.
 
     Raises
     ------
@@ -37,7 +36,8 @@ def compare_phenology(tables: list[Path], truth: Path, out: Path) -> None:
         If a table is missing or lacks a column.
     """
     found = [_read(path, (*KEYS, "field", *DATE_NAMES)) for path in tables]
-    errors = date_errors(found, _read(truth, ("field", *DATE_NAMES)), KEYS)
+    known = true_dates(_read(truth, ("field", "class", *CURVE_NAMES)))
+    errors = date_errors(found, known, KEYS)
     with whole(out) as part:
         errors.to_csv(part, index=False, float_format="%.4g", lineterminator="\n")
 

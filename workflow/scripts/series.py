@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-
 from stfuse.cube import Layer, write_cube
 from stfuse.errors import InputError
 from stfuse.grid import ndvi, regrid, site_grid
@@ -87,7 +86,7 @@ def make_series(
 
 
 def _vegetation_bands(bands: list[str], series: Path) -> list[str]:
-    """The red and the near-infrared band of an experiment."""
+    """Find the red and the near-infrared band of an experiment."""
     near = [b for b in ("nir08", "nir") if b in bands]
     if "red" not in bands or not near:
         raise InputError(f"{series} needs NDVI, but the bands are {bands}", "add red and nir08 (or nir) to `bands:`")

@@ -44,12 +44,14 @@ CAPTIONS = {
 TABLES = {
     "scores": ("Mean scores", "Over the dates that every method has. The best value is bold; ▼ marks a value worse than a baseline's."),
     "dates": ("Scores by date", "Differences to the baselines are on the pixels that both predicted."),
-    "phenology": (
+    "errors": (
         "Errors of the transition dates",
         "Days between found and true dates of the fields: mean size (mae) and mean (bias; negative = too early). "
         "`common` rows count only fields that every source could fit, which is the fair comparison.",
     ),
     "quality": ("Quality of each image", "Shifts in metres, match as correlation with the reference sensor's image."),
+    "scenes": ("Scenes of the period", "Every scene the catalogue has, its share of the site covered and clear, and why it was left out."),
+    "all": ("All scores", "One row per experiment, site, method, seed, date, truth, band, stratum and metric."),
     "summary": ("Summary of all scores", "One row per experiment, site, truth, band, metric and method."),
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from odc.geo.geobox import GeoBox
 from stfuse.grid import regrid
 from stfuse.task import FloatArray, Series
 
-__all__ = ["bounded", "bracket", "gaps", "upsampled"]
+__all__ = ["bracket", "gaps", "upsampled"]
 
 
 def upsampled(series: Series, date: np.datetime64, grid: GeoBox) -> FloatArray:
@@ -44,12 +44,3 @@ def bracket(dates: NDArray[np.datetime64], date: np.datetime64) -> tuple[int, in
 def gaps(inputs: FloatArray) -> NDArray[np.bool_]:
     """Pixels (y, x) at which any channel of (channel, y, x) is unknown."""
     return np.asarray(~np.isfinite(inputs).all(axis=0))
-
-
-def bounded(values: FloatArray, bands: tuple[str, ...]) -> FloatArray:
-    """Values in the physical range: NDVI in -1..1, reflectance in 0..1.2.
-
-    Reflectance may pass 1: bright slopes do after normalisation to nadir and level ground.
-    """
-    low, high = (-1.0, 1.0) if bands == ("ndvi",) else (0.0, 1.2)
-    return np.clip(values, low, high).astype(np.float32)

@@ -1,5 +1,7 @@
 """The main cycle of growth in a smooth series: where it starts, peaks and ends."""
 
+# ruff: noqa: ANN001, ANN202 - numba infers the types of what it compiles; mypy sees to the rest
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -60,7 +62,7 @@ def _turning_points(smooth, swing, turns, kinds):  # type: ignore[no-untyped-def
 
 @njit(cache=True)
 def _largest(smooth, swing):  # type: ignore[no-untyped-def]
-    """Indices left, peak and right of the cycle of largest amplitude, and the amplitude; 0 where there is none."""
+    """Find left, peak and right of the cycle of largest amplitude, and the amplitude; 0 where there is none."""
     n = len(smooth)
     turns, kinds = np.zeros(n + 2, np.int64), np.zeros(n + 2, np.int64)
     count = _turning_points(smooth, swing, turns, kinds)

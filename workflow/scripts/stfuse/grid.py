@@ -68,6 +68,8 @@ def regrid(
     flat = np.ascontiguousarray(values, dtype=np.float32).reshape(-1, *source.shape)
     out = np.full((len(flat), *target.shape), np.nan, np.float32)
     moved = GeoBox(source.shape, Affine.translation(*shift) * source.affine, source.crs)
+    if kernel == "average":
+        flat, moved = _surround(flat, moved, target)
     if len(flat):
         rio_reproject(
             flat,
@@ -81,6 +83,31 @@ def regrid(
             SRC_COORD_PRECISION=POSITION_STEP,
         )
     return out.reshape(*values.shape[:-2], *target.shape)
+
+
+def _surround(values: FloatArray, source: GeoBox, target: GeoBox) -> tuple[FloatArray, GeoBox]:
+    """Images (image, y, x) with NaN around them as far as the target pixels reach that the source's edge cuts.
+
+    Without it GDAL's mean gives the area that is missing from a cut pixel to the source's last row
+    or column, and leaves out target pixels whose centre lies outside.
+    """
+    to_source = ~source.affine * target.affine
+    if source.crs != target.crs or to_source.b or to_source.d:
+        return values, source
+
+    def beyond(scale: float, start: float, count: int, limit: int) -> tuple[int, int]:
+        ends = sorted((start, start + scale * count))
+        most = math.ceil(abs(scale))  # further out no target pixel touches the source
+        before, after = math.ceil(-ends[0] - 1e-6), math.ceil(ends[1] - limit - 1e-6)
+        return min(max(before, 0), most), min(max(after, 0), most)
+
+    rows = beyond(to_source.e, to_source.f, target.shape[0], source.shape[0])
+    columns = beyond(to_source.a, to_source.c, target.shape[1], source.shape[1])
+    if not any(rows + columns):
+        return values, source
+    padded = np.pad(values, ((0, 0), rows, columns), constant_values=np.float32(np.nan))
+    corner = source.affine * Affine.translation(-columns[0], -rows[0])
+    return padded, GeoBox(padded.shape[1:], corner, source.crs)
 
 
 def degrade(values: FloatArray, source: GeoBox, target: GeoBox, min_valid: float = 0.5) -> FloatArray:
@@ -114,7 +141,8 @@ def _inside(source: GeoBox, target: GeoBox) -> FloatArray:
 
     def overlap(count: int, scale: float, start: float, limit: int) -> FloatArray:
         edges = np.clip(start + scale * np.arange(count + 1), 0, limit)
-        return (np.abs(np.diff(edges)) / abs(scale)).astype(np.float32)
+        share: FloatArray = (np.abs(np.diff(edges)) / abs(scale)).astype(np.float32)
+        return share
 
     rows = overlap(target.shape[0], to_source.e, to_source.f, source.shape[0])
     columns = overlap(target.shape[1], to_source.a, to_source.c, source.shape[1])

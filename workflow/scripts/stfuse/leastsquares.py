@@ -4,6 +4,8 @@ The unknowns are base, amplitude, k1, t1, k2 and the distance t2 - t1, so that e
 All compiled code of the fit is in this file: numba's cache does not see changes of what is called in another.
 """
 
+# ruff: noqa: ANN001, ANN201, ANN202 - numba infers the types of what it compiles; mypy sees to the rest
+
 from __future__ import annotations
 
 import math

@@ -5,6 +5,8 @@
 Time is in days throughout: curvature, and with it the dates, would change with another unit.
 """
 
+# ruff: noqa: ANN001, ANN202 - numba infers the types of what it compiles; mypy sees to the rest
+
 from __future__ import annotations
 
 import math
@@ -34,16 +36,8 @@ Float64Array = NDArray[np.float64]
 
 
 @njit(cache=True)
-def value_at(t, curve):  # type: ignore[no-untyped-def]
-    """The curve at day `t`; curve = (base, amplitude, k1, t1, k2, t2)."""
-    s1 = 1.0 / (1.0 + math.exp(-curve[2] * (t - curve[3])))
-    s2 = 1.0 / (1.0 + math.exp(-curve[4] * (t - curve[5])))
-    return curve[0] + curve[1] * (s1 - s2)
-
-
-@njit(cache=True)
 def _limb(t, k, middle):  # type: ignore[no-untyped-def]
-    """Derivatives 1 to 4 of a logistic s: s' = k s (1 - s), and that rule again and again."""
+    """Return derivatives 1 to 4 of a logistic s: s' = k s (1 - s), and that rule again and again."""
     s = 1.0 / (1.0 + math.exp(-k * (t - middle)))
     u = s * (1.0 - s)
     d1 = k * u
@@ -54,8 +48,8 @@ def _limb(t, k, middle):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def slopes_at(t, curve):  # type: ignore[no-untyped-def]
-    """y', y'', y''', y'''' at day `t`."""
+def _slopes_at(t, curve):  # type: ignore[no-untyped-def]
+    """Return y', y'', y''', y'''' at day `t`."""
     a1, a2, a3, a4 = _limb(t, curve[2], curve[3])
     b1, b2, b3, b4 = _limb(t, curve[4], curve[5])
     a = curve[1]
@@ -65,7 +59,7 @@ def slopes_at(t, curve):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _curvature_change(t, curve):  # type: ignore[no-untyped-def]
     """K' and K'' of the curvature K = y'' / (1 + y'^2)^(3/2)."""
-    y1, y2, y3, y4 = slopes_at(t, curve)
+    y1, y2, y3, y4 = _slopes_at(t, curve)
     q = 1.0 + y1 * y1
     root = math.sqrt(q)
     first = (y3 - 3.0 * y1 * y2 * y2 / q) / (q * root)
@@ -75,15 +69,15 @@ def _curvature_change(t, curve):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _slope_of(t, curve, order):  # type: ignore[no-untyped-def]
-    """What vanishes at an extremum of y' (order 1: y'') or of K' (order 2: K'')."""
+    """Return what vanishes at an extremum of y' (order 1: y'') or of K' (order 2: K'')."""
     if order == 1:
-        return slopes_at(t, curve)[1]
+        return _slopes_at(t, curve)[1]
     return _curvature_change(t, curve)[1]
 
 
 @njit(cache=True)
 def _extremum(curve, order, low, high, sign, last):  # type: ignore[no-untyped-def]
-    """The first (or last) maximum (sign +1) or minimum (-1) of y' or K' within low..high; NaN if there is none."""
+    """Find the first (or last) maximum (sign +1) or minimum (-1) of y' or K' in low..high; NaN if there is none."""
     found_low, found_high = math.nan, math.nan
     step = (high - low) / _SCAN
     before = sign * _slope_of(low, curve, order)
@@ -106,7 +100,7 @@ def _extremum(curve, order, low, high, sign, last):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True)
-def dates_of(curve, out):  # type: ignore[no-untyped-def]
+def _dates_of(curve, out):  # type: ignore[no-untyped-def]
     """Write the six transition dates of one curve to `out`, NaN where a limb does not show one."""
     k1, t1, k2, t2 = curve[2], curve[3], curve[4], curve[5]
     top = 0.5 * (t1 + t2)
@@ -128,7 +122,7 @@ def _all_dates(curves, out):  # type: ignore[no-untyped-def]
         if math.isnan(curves[i].sum()):
             out[i] = math.nan
         else:
-            dates_of(curves[i], out[i])
+            _dates_of(curves[i], out[i])
 
 
 def double_logistic(days: ArrayLike, curve: ArrayLike) -> Float64Array:
@@ -153,7 +147,7 @@ def double_logistic(days: ArrayLike, curve: ArrayLike) -> Float64Array:
 def derivatives(days: ArrayLike, curve: ArrayLike) -> Float64Array:
     """First to fourth derivative of the curve by day, shape (4, *days), float64."""
     t, c = np.asarray(days, np.float64), np.asarray(curve, np.float64)
-    return np.array([slopes_at(x, c) for x in t.ravel()]).T.reshape(4, *t.shape)
+    return np.array([_slopes_at(x, c) for x in t.ravel()]).T.reshape(4, *t.shape)
 
 
 def curvature_change(days: ArrayLike, curve: ArrayLike) -> Float64Array:
@@ -163,7 +157,7 @@ def curvature_change(days: ArrayLike, curve: ArrayLike) -> Float64Array:
 
 
 def transition_dates(curves: ArrayLike) -> Float64Array:
-    """The six transition dates of double logistic curves.
+    """Find the six transition dates of double logistic curves.
 
     The fastest green-up and senescence are the extrema of y'; each limb's start and end are
     the extrema of the curvature's rate of change K' beside it (maxima of the rising limb,

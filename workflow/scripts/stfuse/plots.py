@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ParamSpec
@@ -140,7 +141,8 @@ def heading(figure: Figure, title: str, note: str = "", top: float = 0.08) -> No
     height = figure.get_figheight()
     left = 0.1 / figure.get_figwidth()
     figure.text(left, 1 - top / height, title, size=11, weight="bold", va="top")
-    figure.text(left, 1 - (top + 0.24) / height, note, size=8.5, color=SOFT, va="top")
+    lines = [part for line in note.splitlines() for part in textwrap.wrap(line, 150)]
+    figure.text(left, 1 - (top + 0.24) / height, "\n".join(lines), size=8.5, color=SOFT, va="top", linespacing=1.3)
 
 
 def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from odc.geo.geobox import GeoBox
 
+from stfuse.logistic import DATE_NAMES
 from stfuse.plots import (
     FAINT,
     INK,
@@ -29,6 +30,7 @@ from stfuse.plots import (
     scale_bar,
     show_map,
     styled,
+    symmetric,
 )
 from stfuse.task import FloatArray
 
@@ -48,25 +50,24 @@ def _dates_on_bar(figure: Figure, image: AxesImage, axes: Axes, year: int, label
     axes.set_yticks(ticks, [day_words(t, year) for t in ticks])
 
 
-def _errors(axes: Axes, errors: Mapping[str, FloatArray], title: str) -> None:
+def _errors(axes: Axes, errors: Mapping[str, FloatArray], title: str, reach: float, names: bool) -> None:
     """Strips of per-field errors in days, one line per source, with the mean absolute error."""
     rng = np.random.default_rng(0)
-    labels = []
     for y, (source, found) in enumerate(errors.items()):
         seen = found[np.isfinite(found)]
         colour = colour_of(source)
         jitter = y + rng.uniform(-0.16, 0.16, seen.size)
-        axes.plot(seen, jitter, marker_of(source), color=colour, ms=4.5, alpha=0.55, mew=0)
-        mean = f"{np.abs(seen).mean():.1f} d" if seen.size else "none"
-        labels.append(f"{source}\nmean |error| {mean}, n = {seen.size}")
+        axes.plot(np.clip(seen, -reach, reach), jitter, marker_of(source), color=colour, ms=4, alpha=0.5, mew=0)
+        words = f"{np.abs(seen).mean():.1f} d, {seen.size} of {found.size}" if seen.size else f"none of {found.size}"
+        axes.text(0.98, y - 0.31, words, size=8, color=colour, ha="right", va="center", transform=axes.get_yaxis_transform())
         if seen.size:
-            axes.plot([np.median(seen)] * 2, [y - 0.32, y + 0.32], color=colour, lw=2.2)
+            axes.plot([np.median(seen)] * 2, [y - 0.25, y + 0.25], color=colour, lw=2.4)
     axes.axvline(0, color=INK, lw=0.9)
-    axes.set_yticks(range(len(labels)), labels)
-    for text, source in zip(axes.get_yticklabels(), errors, strict=True):
-        text.set_color(colour_of(source))
-    axes.set(ylim=(len(labels) - 0.5, -0.5), xlabel="error (days; negative = too early)")
-    axes.set_title(title)
+    axes.set_yticks(range(len(errors)), list(errors) if names else [])
+    for text, source in zip(axes.get_yticklabels(), errors, strict=False):
+        text.set(color=colour_of(source), weight="bold")
+    axes.set(ylim=(len(errors) - 0.6, -0.5), xlim=(-reach * 1.03, reach * 1.03), xlabel="error (days)")
+    axes.set_title(title, size=9)
     axes.grid(axis="x", color=FAINT)
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)
@@ -103,10 +104,10 @@ def phenology_figure(
     if not sources:
         raise ValueError("A phenology figure needs at least one source, found none.")
     columns = max(len(sources), 3)
-    size = min((WIDTH - LEFT - BAR - (columns - 1) * GAP) / columns, 2.9)
+    size = min((WIDTH - LEFT - BAR - (columns - 1) * GAP) / columns, 2.7)
     maps_end = HEAD + len(dates) * (size + 0.28)
-    strip = 0.55 * len(sources) + 0.2
-    figure = Figure((WIDTH, maps_end + (strip + 1.1 if errors else 0.05)))
+    strip = 0.6 * len(sources) + 0.2
+    figure = Figure((WIDTH, maps_end + (strip + 1.15 if errors else 0.05)))
     note = "Per pixel, from a double logistic curve fitted to the NDVI series; the same colours in one row. Grey: no season found."
     heading(figure, title, note)
     for row, (transition, by_source) in enumerate(dates.items()):
@@ -127,31 +128,38 @@ def phenology_figure(
         where = (0.2 / WIDTH, 1 - (top + size / 2) / figure.get_figheight())
         figure.text(*where, transition, rotation=90, size=9.5, weight="bold", ha="center", va="center")
     if errors:
-        wide = (WIDTH - 1.95 - 0.2 - (len(errors) - 1) * 0.3) / len(errors)
-        for column, (transition, found) in enumerate(errors.items()):
-            axes = place(figure, 1.95 + column * (wide + 0.3), maps_end + 0.35, wide, strip)
-            _errors(axes, found, f"{transition}: fields against the known truth")
+        _error_row(figure, errors, maps_end + 0.15, strip)
     return figure
 
 
-def field_errors(found: Mapping[str, pd.DataFrame], known: pd.DataFrame, column: str) -> dict[str, FloatArray]:
-    """Found minus true date per field, in days.
+def _error_row(figure: Figure, errors: Mapping[str, Mapping[str, FloatArray]], top: float, high: float) -> None:
+    """One panel of errors per transition date, all on one scale."""
+    words = "Errors of the fields' dates against the known truth: found - true, negative = too early. Bar: median. Numbers: mean |error|, fields with a date."
+    figure.text(0.1 / WIDTH, 1 - top / figure.get_figheight(), words, size=8.5, color=SOFT, va="top")
+    reach = max(symmetric([e for found in errors.values() for e in found.values()], 99), 2.0)
+    wide = (WIDTH - 1.2 - 0.2 - (len(errors) - 1) * 0.2) / len(errors)
+    for column, (transition, found) in enumerate(errors.items()):
+        axes = place(figure, 1.2 + column * (wide + 0.2), top + 0.5, wide, high)
+        _errors(axes, found, transition, reach, column == 0)
+
+
+def field_errors(found: pd.DataFrame, known: pd.DataFrame) -> dict[str, FloatArray]:
+    """Found minus true dates per field, in days; of several true seasons the nearest one counts.
 
     Parameters
     ----------
-    found : mapping of source to DataFrame
-        A row per field: field, and `column` as a number of days, NaN = not found.
+    found : DataFrame
+        A row per field: field and `DATE_NAMES` as numbers of days, NaN = not found.
     known : DataFrame
-        The same columns with the truth, counted from the same day.
-    column : str
-        The transition date's column.
+        A row per field and season, see `stfuse.transitions.true_dates`.
 
     Returns
     -------
-    mapping of source to ndarray, shape (fields in both tables,), float32
+    mapping of date to ndarray, shape (field,), float32
+        Fields of `known`, ascending; NaN = not found, or no such date in the truth.
     """
-    errors: dict[str, FloatArray] = {}
-    for source, table in found.items():
-        both = table.merge(known[["field", column]], on="field", suffixes=("", "_known"))
-        errors[source] = (both[column] - both[f"{column}_known"]).to_numpy(np.float32)
-    return errors
+    both = known.merge(found[["field", *DATE_NAMES]], on="field", how="left", suffixes=("_known", ""))
+    errors = pd.DataFrame({name: both[name] - both[f"{name}_known"] for name in DATE_NAMES})
+    far = errors.abs().mean(axis=1).fillna(np.inf)
+    nearest = far.groupby(both["field"]).idxmin()
+    return {name: errors.loc[nearest, name].to_numpy(np.float32) for name in DATE_NAMES}

@@ -34,8 +34,8 @@ from stfuse.plots import (
 from stfuse.task import FloatArray
 
 Box = tuple[float, float, float, float]
-MARGIN, GAP, HEAD, LABEL, BAR = 0.1, 0.08, 0.62, 0.36, 0.95
-"""Inches: outer margin, gap between panels, title block, panel headings, room for a colour bar."""
+MARGIN, SIDE, GAP, HEAD, LABEL, BAR = 0.1, 0.34, 0.08, 0.72, 0.36, 0.95
+"""Inches: outer margin, upright words at the left, gap between panels, title, panel headings, room for a colour bar."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ def _rows(basis: Picture) -> list[_Row]:
     if basis.bands == ("ndvi",):
         return [_Row("NDVI", ("ndvi",), (limits(basis.values),))]
     infrared = near_infrared(basis.bands)
-    wanted = [("True colour", ("red", "green", "blue")), ("False colour (nir, red, green)", (infrared, "red", "green"))]
+    wanted = [("True colour", ("red", "green", "blue")), ("False colour\n(nir, red, green)", (infrared, "red", "green"))]
     if "swir16" in basis.bands:
-        wanted[1:] = [("False colour (nir, swir16, red)", (infrared, "swir16", "red"))]
+        wanted[1:] = [("False colour\n(nir, swir16, red)", (infrared, "swir16", "red"))]
     found = [(title, tuple(str(b) for b in bands)) for title, bands in wanted if set(bands) <= set(basis.bands)]
     found = found or [(basis.bands[0], basis.bands[:1])]
     return [_Row(t, b, tuple(limits(basis.values[basis.bands.index(x)]) for x in b)) for t, b in found]
@@ -113,38 +113,40 @@ class _Sheet:
     top: float = HEAD
 
     def axes(self, column: int) -> Axes:
-        return place(self.figure, MARGIN + 0.22 + column * (self.size + GAP), self.top, self.size, self.size)
+        return place(self.figure, MARGIN + SIDE + column * (self.size + GAP), self.top, self.size, self.size)
 
     def bar(self, column: int, image: AxesImage, label: str) -> None:
-        left = MARGIN + 0.22 + column * (self.size + GAP) + 0.04
+        left = MARGIN + SIDE + column * (self.size + GAP) + 0.04
         colour_bar(self.figure, image, place(self.figure, left, self.top + 0.1, 0.1, self.size - 0.2), label)
 
     def say(self, words: str) -> None:
         """What the row shows, upright at the left."""
         width, height = self.figure.get_size_inches()
         y = 1 - (self.top + self.size / 2) / height
-        self.figure.text((MARGIN + 0.1) / width, y, words, rotation=90, size=8.5, color=SOFT, ha="center", va="center")
+        self.figure.text((MARGIN + SIDE / 2 - 0.04) / width, y, words, rotation=90, size=8.5, color=SOFT, ha="center", va="center")
 
     def down(self) -> None:
         self.top += self.size + GAP
 
 
-def _head(axes: Axes, label: str, colour: str = INK) -> None:
-    axes.set_title(label, size=8.5, color=colour, pad=3, linespacing=1.1)
+def _head(axes: Axes, label: str, colour: str = INK, weight: str = "normal") -> None:
+    axes.set_title(label, size=8.5, color=colour, weight=weight, pad=3, linespacing=1.1)
 
 
 def _draw_inputs(sheet: _Sheet, inputs: Sequence[Picture], rows: Sequence[_Row], whole: Picture, box: Box) -> None:
     left, right, bottom, top = whole.extent
     zoomed = box != whole.extent
-    shown = [*([Picture("whole scene", whole.values, whole.bands, whole.grid)] if zoomed else []), *inputs]
+    role = whole.label.partition(":")[0]
+    shown = [*([Picture(f"{role}, whole scene", whole.values, whole.bands, whole.grid)] if zoomed else []), *inputs]
     for number, row in enumerate(rows):
         for column, picture in enumerate(shown):
             axes = sheet.axes(column)
             first_whole = zoomed and column == 0
             image = _show(axes, picture, row, whole.extent if first_whole else box)
             if number == 0:
-                _head(axes, picture.label + ("\nbox = part shown" if first_whole else ""))
-                scale_bar(axes, right - left if first_whole else box[1] - box[0])
+                _head(axes, picture.label + ("\nbox: part shown" if first_whole else ""))
+                if column < 1 + zoomed:
+                    scale_bar(axes, right - left if first_whole else box[1] - box[0])
             if first_whole:
                 frame = {"fill": False, "edgecolor": "white", "linewidth": 1.4}
                 axes.add_patch(Rectangle((box[0], box[2]), box[1] - box[0], box[3] - box[2], **frame))
@@ -162,15 +164,14 @@ def _draw_predictions(
             axes = sheet.axes(column)
             _show(axes, picture, row, box)
             if number == 0:
-                _head(axes, picture.label, colour_of(picture.label))
-                axes.title.set_weight("bold")
+                _head(axes, picture.label, colour_of(picture.label), "bold")
         sheet.say(row.title)
         sheet.down()
     if truth is None:
         return
-    for column, picture in enumerate(predictions):
+    errors = [error_of(picture, truth) for picture in predictions]
+    for column, (picture, (error, rmse)) in enumerate(zip(predictions, errors, strict=True)):
         axes = sheet.axes(column)
-        error, rmse = error_of(picture, truth)
         image = show_map(axes, Picture("", error[None], ("error",), picture.grid), DIVERGING, -scale, scale)
         axes.set(xlim=box[:2], ylim=box[2:])
         patch = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.5}
@@ -212,7 +213,7 @@ def prediction_figure(
     box = zoom_box(basis) or basis.extent
     given = [*inputs, *([truth] if truth else [])]
     columns = min(6, max(len(predictions), len(given) + 1, 4))
-    size = (WIDTH - 2 * MARGIN - 0.22 - BAR - (columns - 1) * GAP) / columns
+    size = (WIDTH - 2 * MARGIN - SIDE - BAR - (columns - 1) * GAP) / columns
     blocks = [predictions[i : i + columns] for i in range(0, len(predictions), columns)]
     count = len(rows) + len(blocks) * (len(rows) + (truth is not None))
     figure = Figure((WIDTH, HEAD + (1 + len(blocks)) * LABEL + count * (size + GAP) + MARGIN))

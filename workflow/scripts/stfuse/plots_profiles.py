@@ -187,7 +187,7 @@ def _legend(figure: Figure, sources: Sequence[str], profiles: Sequence[Profile],
         width, dash = styles[source]
         fused = any(p.courses[source].fused.any() for p in profiles if source in p.courses)
         look = {"mfc": colour_of(source) if fused else "white", "ms": 5, "mew": 1.2, "marker": marker_of(source)}
-        handles.append(Line2D([], [], color=colour_of(source), lw=width, ls=dash, label=words.get(source, source), **look))
+        handles.append(Line2D([], [], color=colour_of(source), lw=width, ls=dash, label=f"{source}: {words[source]}" if source in words else source, **look))
     if any(p.truth for p in profiles):
         handles.append(Line2D([], [], color=TRUTH, lw=1, label="known truth"))
     rug = Line2D([], [], color=SOFT, marker="|", ls="", ms=8, mew=1.8, label="transition dates,\none line per source")
@@ -207,7 +207,7 @@ def profiles_figure(
     fields : ndarray of int, shape (y, x)
         Field numbers, 0 = none, for the locator map.
     words : mapping of source to str
-        What the legend calls a source: ``landsat8 alone``.
+        What a source is, for the legend: ``observed alone``.
     period : (ISO date, ISO date)
         What the time axis spans.
     title : str

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from stfuse.plots import COUNTS, FAINT, INK, SOFT, WIDTH, colour_bar, colour_of, heading, limits, place, styled
+from stfuse.plots import COUNTS, FAINT, INK, WIDTH, colour_bar, colour_of, heading, limits, place, styled
 
 Pairs = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Predicted and observed values of the same pixels, both of shape (n,) and finite."""
@@ -62,28 +63,31 @@ def scatter_figure(pairs: Mapping[str, Pairs], quantity: str, title: str, note: 
     rows = math.ceil(len(pairs) / columns)
     left, gap, room, head = 0.75, 0.28, 0.85, 0.85
     size = min((WIDTH - left - room - (columns - 1) * gap) / columns, 2.9)
-    height = head + rows * (size + 0.3) + 0.75 + 1.9 + 0.65
-    figure = Figure((WIDTH, height))
-    heading(figure, title, note)
+    below = head + rows * (size + 0.3) + 0.65
+    figure = Figure((WIDTH, below + 1.9 + 0.55))
+    heading(figure, title, note + " Dashed line: predicted = observed.")
     low, high = limits(np.concatenate([v for pair in pairs.values() for v in pair]), 0.2, 99.8)
     pad = 0.03 * (high - low)
     low, high = low - pad, high + pad
     shown = []
+    halo = [withStroke(linewidth=2.4, foreground="white", alpha=0.7)]
     for i, (name, (predicted, observed)) in enumerate(pairs.items()):
         row, column = divmod(i, columns)
         axes = place(figure, left + column * (size + gap), head + row * (size + 0.3), size, size)
         frame = (low, high, low, high)
         options = {"gridsize": 60, "extent": frame, "mincnt": 1, "cmap": COUNTS, "bins": "log", "linewidths": 0.1}
         shown.append(axes.hexbin(observed, predicted, **options))
-        axes.plot([low, high], [low, high], color=INK, lw=1, ls=(0, (4, 3)))
+        axes.plot([low, high], [low, high], color=INK, lw=1.1, ls=(0, (4, 3)), path_effects=halo)
         axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
         axes.set_title(name, color=colour_of(name), weight="bold", pad=3)
         axes.locator_params(nbins=5)
         axes.grid(color=FAINT)
         axes.set_axisbelow(True)
         at = agreement(predicted, observed)
-        words = f"r = {at['r']:.3f}\nRMSE = {at['rmse']:.4f}\nbias = {at['bias']:+.4f}\nn = {at['n']:,}".replace(",", " ")
-        axes.text(0.03, 0.97, words, transform=axes.transAxes, va="top", size=8.5, linespacing=1.25)
+        bias = at["bias"] if abs(at["bias"]) >= 5e-5 else 0.0
+        words = f"r = {at['r']:.3f}\nRMSE = {at['rmse']:.4f}\nbias = {bias:+.4f}\nn = {at['n']:,}".replace(",", " ")
+        patch = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 2}
+        axes.text(0.03, 0.97, words, transform=axes.transAxes, va="top", size=8.5, linespacing=1.25, bbox=patch)
         axes.tick_params(labelleft=column == 0, labelbottom=i + columns >= len(pairs))
         if column == 0:
             axes.set_ylabel(f"predicted {quantity}")
@@ -94,6 +98,5 @@ def scatter_figure(pairs: Mapping[str, Pairs], quantity: str, title: str, note: 
         hexes.norm.vmin, hexes.norm.vmax = 1, max(most, 2)
     bar = place(figure, left + columns * (size + gap) - gap + 0.12, head + 0.1, 0.12, size - 0.2)
     colour_bar(figure, shown[0], bar, "pixels per hexagon", extend="neither")
-    figure.text(0.1 / WIDTH, 0.08 / height, "Dashed: predicted = observed.", size=8.5, color=SOFT)
-    _residuals(figure, pairs, quantity, head + rows * (size + 0.3) + 0.75, left)
+    _residuals(figure, pairs, quantity, below, left)
     return figure

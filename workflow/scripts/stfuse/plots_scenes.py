@@ -51,7 +51,7 @@ def scenes_figure(scenes: pd.DataFrame, min_clear: float, title: str) -> Figure:
     colours = {cause: REASONS[i % len(REASONS)] for i, cause in enumerate(causes)}
     sensors = list(dict.fromkeys(table["sensor"]))
     head, high, gap = 1.15, 0.95, 0.32
-    figure = Figure((WIDTH, head + len(sensors) * (high + gap) + 0.35))
+    figure = Figure((WIDTH, head + len(sensors) * (high + gap) + 0.1))
     note = f"One stem per scene, as high as the clear share of the site; scenes under the dashed line ({min_clear:.0%}) are not fetched."
     heading(figure, title, note)
     margin = pd.Timedelta(days=4)

@@ -19,7 +19,7 @@ NAMES = {
     "psnr": "PSNR (dB)", "bias": "bias", "ergas": "ERGAS", "sam_deg": "spectral angle (degrees)",
 }  # fmt: skip
 DASHES = {"bilinear": (0, (5, 3)), "nearest": (0, (1.5, 2))}
-ROW = 0.3
+ROW = 0.34
 """Inches per method."""
 Question = tuple[str, str]
 """What was taken as truth (observed, known), and the variable (reflectance, ndvi)."""
@@ -47,14 +47,14 @@ def _panel(axes: Axes, table: pd.DataFrame, points: pd.DataFrame, metric: str) -
     for y, method in enumerate(table.index):
         colour, shape = colour_of(method), marker_of(method)
         mine = points.loc[points["method"] == method, "value"].to_numpy(float)
-        axes.plot(mine, np.full(len(mine), y), shape, color=colour, ms=4, alpha=0.45, mew=0)
+        axes.plot(mine, np.full(len(mine), y + 0.34), shape, color=colour, ms=3.8, alpha=0.6, mew=0)
         beaten = " ".join(str(table.loc[method, f"worse_than_{b}"]) for b in BASELINES).split()
         face = "white" if metric in beaten and method not in BASELINES else colour
         axes.plot(values[method], y, shape, color=colour, mfc=face, ms=9, mew=1.8, zorder=4)
     for name in BASELINES:
         if name in values.index:
             axes.axvline(values[name], color=colour_of(name), lw=1.2, ls=DASHES[name], zorder=1)
-    axes.set(ylim=(len(table) - 0.5, -0.5), yticks=range(len(table)), yticklabels=[])
+    axes.set(ylim=(len(table) - 0.4, -0.6), yticks=range(len(table)), yticklabels=[])
     axes.grid(axis="y", color=FAINT)
     axes.set_axisbelow(True)
     axes.locator_params(axis="x", nbins=5)
@@ -94,7 +94,7 @@ def scores_figure(
     head, left, gap = 1.15, 1.65, 0.3
     heights = [max(ROW * len(table), 1.0) for table in tables.values()]
     figure = Figure((WIDTH, head + sum(heights) + len(tables) * 1.05 - 0.15))
-    note = "Large: mean over the dates that every method has. Small: single dates. Hollow: worse than a baseline."
+    note = "Large: mean over the dates that every method has. Small, below it: single dates. Hollow: worse than a baseline."
     lines = "Dashed: mean of bilinear (coarse image enlarged). Dotted: mean of nearest (nearest fine date repeated)."
     heading(figure, title, note + "\n" + lines)
     wide = (WIDTH - left - 0.2 - (len(metrics) - 1) * gap) / len(metrics)
@@ -108,8 +108,8 @@ def scores_figure(
             if j == 0:
                 _names(axes, list(table.index))
                 dates = int(float(table["dates"].max()))
-                what = "NDVI" if unit == "NDVI" else "reflectance, mean over bands"
-                words = f"{what}, against {TRUTHS.get(question[0], question[0])}, {dates} date{'s' * (dates != 1)}"
+                what = "NDVI" if unit == "NDVI" else "Reflectance (mean over bands)"
+                words = f"{what} against {TRUTHS.get(question[0], question[0])}, {dates} date{'s' * (dates != 1)}"
                 axes.set_title(words, weight="bold", pad=6)
         top += high + 1.05
     return figure

@@ -150,9 +150,10 @@ def read_series(
     names = ("ndvi",) if variable == "ndvi" else tuple(bands)
     values = np.full((len(ordered), len(names), *grid.shape), np.nan, np.float32)
     for i, path in enumerate(ordered):
-        values[i], _, found = read_variable(path, bands, variable)
+        image, _, found = read_variable(path, bands, variable)
         if found.shape != grid.shape or not found.affine.almost_equals(grid.affine, 1e-6) or found.crs != grid.crs:
             raise InputError(f"{path} lies on {found}, not on the site's grid {grid}", REMAKE)
+        values[i] = image
     dates = np.array([Path(p).stem for p in ordered], dtype="datetime64[D]")
     return Series(values, dates, names, grid)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from stfuse.metrics import METRICS, better_key
 from stfuse.summary import BASELINES
-from stfuse.tables import MAIN
+from stfuse.tables import MAIN, written
 
 STAGES = (
     "simulated", "raw", "ard", "degraded", "model", "fused", "scores", "series", "phenology", "figures",
@@ -95,9 +95,10 @@ def score_table(question: tuple[str, str], table: pd.DataFrame) -> ScoreTable:
     for method in table.index:
         cells = []
         for metric in metrics:
-            value = table.loc[method, metric]
+            value = float(table.loc[method, metric])
             beaten = [b for b in BASELINES if metric in _words(table.loc[method, f"worse_than_{b}"])]
-            shown = "" if value is None or str(value) in ("", "nan") else str(value)
+            shown = written(metric, value)
+            shown = shown.removeprefix("-") if shown and float(shown) == 0 else shown
             best = bool(shown) and keys[metric][method] == keys[metric].min()
             cells.append(Cell(shown, best, listed(beaten) if method not in BASELINES else ""))
         cells += [Cell(str(int(float(table.loc[method, "dates"])))), Cell(str(table.loc[method, "n"]))]
@@ -168,6 +169,7 @@ def phenology_verdict(errors: pd.DataFrame, sensors: Sequence[str]) -> str:
         Sources that are one sensor alone.
     """
     rows = errors[(errors["date_name"] == "all") & (errors["fields"] == "common")].dropna(subset=["mae_days"])
+    rows = rows[rows["class"] == "all"] if "class" in rows else rows
     days = rows.groupby("source")["mae_days"].mean()
     fused, alone = days[~days.index.isin(sensors)], days[days.index.isin(sensors)]
     if fused.empty or alone.empty:
@@ -177,3 +179,38 @@ def phenology_verdict(errors: pd.DataFrame, sensors: Sequence[str]) -> str:
     if fused[best] < alone[rival]:
         return f"Transition dates of fields are off by {fused[best]:.1f} days from the fused series ({best}), {words}."
     return f"Fusion does not improve the transition dates: off by {fused[best]:.1f} days from {best}, {words}."
+
+
+def site_size(bounds: Sequence[float]) -> str:
+    """Width and height of a site's bounds (left, bottom, right, top in metres) in words."""
+    wide, high = bounds[2] - bounds[0], bounds[3] - bounds[1]
+    unit, by = ("km", 1000.0) if max(wide, high) >= 1000 else ("m", 1.0)
+    return f"{wide / by:g} x {high / by:g} {unit}"
+
+
+def site_remarks(site: Mapping[str, Any]) -> str:
+    """What a reader must bear in mind of a site: its own ``remarks``, or what holds of any place of its kind."""
+    if site.get("remarks"):
+        return str(site["remarks"])
+    if "simulated" in site:
+        return (
+            "Every pixel here is made by a program, and the noise-free truth is known on every day. That makes errors exact, "
+            "but a made-up world is simpler than any real place: methods that win here need not win there."
+        )
+    return (
+        f"A real place of {site_size(site['bounds'])}. Neighbouring pixels are not independent and the dates are few: "
+        "differences between methods that are smaller than the spread between dates mean nothing."
+    )
+
+
+def experiment_words(experiment: Mapping[str, object]) -> str:
+    """What an experiment does, for a reader who does not know the protocols' names."""
+    fine, coarse = experiment["fine"], experiment["coarse"]
+    return {
+        "withheld": f"A clear {fine} date is hidden, with every {fine} scene within {experiment.get('gap_days', 0)} days of it, "
+        f"and predicted from {coarse} of that time and other {fine} dates. The hidden image is the truth.",
+        "reduced": f"All images are made coarser by the ratio of {coarse} to {fine} pixels, so that what is predicted, at the "
+        f"resolution of {coarse}, was really observed by {coarse} (Wald's protocol).",
+        "product": f"Clear {coarse} dates without a clear {fine} image are predicted at the resolution of {fine} and joined with the "
+        f"observed {fine} dates into a dense NDVI series. Nothing is hidden: this is what a user would make.",
+    }.get(str(experiment["protocol"]), "")

@@ -1,5 +1,7 @@
 """Dense series: images of several sources put in order, noise left out, gaps filled, brought to a regular step."""
 
+# ruff: noqa: ANN001, ANN202 - numba infers the types of what it compiles; mypy sees to the rest
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """Savitzky-Golay smoothing of series on a regular step, for many pixels at once."""
 
+# ruff: noqa: ANN001, ANN202 - numba infers the types of what it compiles; mypy sees to the rest
+
 from __future__ import annotations
 
 import numpy as np

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stfuse.logistic import DATE_NAMES
+from stfuse.logistic import CURVE_NAMES, DATE_NAMES, transition_dates
 from stfuse.phenology import SEASON_NAMES
 from stfuse.task import FloatArray
 
 ALL = "all"
-"""Name of the row over all six dates, and of the rows over all fields that a source found."""
+"""Name of the rows over all six dates, over all classes, and over all fields that a source found."""
 COMMON = "common"
 """Rows over the fields for which every source found the date."""
 
@@ -62,7 +62,7 @@ def field_series(
 
 
 def iso_dates(days: NDArray[np.floating], year: int) -> list[str]:
-    """Day numbers counted from 1 January of `year` (= 1) as ISO dates; empty where NaN."""
+    """Write day numbers counted from 1 January of `year` (= 1) as ISO dates; empty where NaN."""
     first = np.datetime64(f"{year}-01-01")
     return [str(first + np.timedelta64(round(d) - 1, "D")) if np.isfinite(d) else "" for d in days.tolist()]
 
@@ -74,7 +74,7 @@ def season_table(
     year: int,
     labels: Mapping[str, Any],
 ) -> pd.DataFrame:
-    """One row a field: labels, field, n_pixels, `SEASON_NAMES`, and the dates again as ISO dates (date1_iso ...).
+    """Make the table of a row a field: labels, field, n_pixels, `SEASON_NAMES`, and the dates in ISO (date1_iso ...).
 
     Parameters
     ----------
@@ -90,44 +90,75 @@ def season_table(
     return pd.DataFrame(columns, index=range(len(numbers)))
 
 
+def true_dates(truth: pd.DataFrame) -> pd.DataFrame:
+    """Find the transition dates of a simulated world's seasons from their curves: to the fraction of a day.
+
+    Parameters
+    ----------
+    truth : DataFrame
+        A row a field and season: field, class, and `CURVE_NAMES` with days counted as in `season_table`.
+
+    Returns
+    -------
+    DataFrame
+        field, class and `DATE_NAMES`.
+    """
+    dates = transition_dates(truth[list(CURVE_NAMES)].to_numpy(np.float64))
+    return truth[["field", "class"]].assign(**dict(zip(DATE_NAMES, dates.T, strict=True)))
+
+
 def date_errors(tables: Sequence[pd.DataFrame], truth: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """Errors of the transition dates against the truth, per source and date.
+    """Compare transition dates with the truth, per source, date and class.
 
     A source that finds dates only in easy fields looks good among all of its fields; the rows with
-    fields = common count only the fields where every source found that date.
+    fields = common count only the fields where every source found that date. Where the truth
+    has several seasons of a field, the one that a source comes nearest to counts.
 
     Parameters
     ----------
     tables : sequence of DataFrame
         One of each source, see `season_table`.
     truth : DataFrame
-        ``field`` and `DATE_NAMES`, in the same days; NaN = no such date.
+        field, class and `DATE_NAMES` in the same days, see `true_dates`; NaN = no such date.
     keys : sequence of str
         Columns that tell the sources apart, each of one value a table.
 
     Returns
     -------
     DataFrame
-        `keys`, date_name (or ``all``), fields (``all`` or ``common``), mae_days, bias_days (found - true;
-        negative = too early), n (fields; of all six dates: field dates), n_true (those in the truth).
+        `keys`, date_name (or ``all``), class (or ``all``), fields (``all`` or ``common``), mae_days, bias_days
+        (found - true; negative = too early), n (fields; of all six dates: field dates), n_true (those in the truth).
     """
-    known = truth.set_index("field")[list(DATE_NAMES)].astype(float)
-    errors = [t.set_index("field")[list(DATE_NAMES)].astype(float).reindex(known.index) - known for t in tables]
-    found_by_all = np.ones(known.shape, np.bool_)
-    for error in errors:
-        found_by_all &= error.notna().to_numpy()
+    pairs = [_nearest_seasons(table, truth) for table in tables]
+    found_by_all = np.logical_and.reduce([np.isfinite(errors) for errors, _ in pairs])
+    classes = truth.drop_duplicates("field").set_index("field")["class"].sort_index().to_numpy(str)
     rows = []
-    for table, error in zip(tables, errors, strict=True):
+    for table, (errors, known) in zip(tables, pairs, strict=True):
         source = {key: table[key].iloc[0] if len(table) else "" for key in keys}
-        for fields, counted in ((ALL, error), (COMMON, error.where(found_by_all))):
-            for name in (*DATE_NAMES, ALL):
-                chosen = counted.to_numpy() if name == ALL else counted[name].to_numpy()
-                true = int((known.notna() if name == ALL else known[name].notna()).to_numpy().sum())
-                rows.append({**source, "date_name": name, "fields": fields, **_spread(chosen), "n_true": true})
+        for kind in (ALL, *np.unique(classes)):
+            of_kind = (classes == kind) | (kind == ALL)
+            for fields, counted in ((ALL, errors), (COMMON, np.where(found_by_all, errors, np.nan))):
+                for i, name in enumerate((*DATE_NAMES, ALL)):
+                    which = slice(None) if name == ALL else slice(i, i + 1)
+                    true = int(np.isfinite(known[of_kind, which]).sum())
+                    where = {"date_name": name, "class": kind, "fields": fields}
+                    rows.append({**source, **where, **_spread(counted[of_kind, which]), "n_true": true})
     return pd.DataFrame(rows)
 
 
-def _spread(errors: NDArray[Any]) -> dict[str, Any]:
+def _nearest_seasons(table: pd.DataFrame, truth: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Found minus true dates and the true dates, shape (field, 6), fields ascending, of each field's nearest season."""
+    both = truth.merge(table[["field", *DATE_NAMES]], on="field", how="left", suffixes=("", "_found"))
+    known = both[list(DATE_NAMES)].to_numpy(np.float64)
+    errors = both[[f"{name}_found" for name in DATE_NAMES]].to_numpy(np.float64) - known
+    count = np.isfinite(errors).sum(axis=1)
+    distance = np.where(count, np.nansum(np.abs(errors), axis=1) / np.maximum(count, 1), np.inf)
+    order = both.assign(distance=distance).reset_index().sort_values(["field", "distance", "index"])
+    chosen = order.drop_duplicates("field")["index"].to_numpy()
+    return errors[chosen], known[chosen]
+
+
+def _spread(errors: NDArray[np.float64]) -> dict[str, float]:
     seen = errors[np.isfinite(errors)]
     if not seen.size:
         return {"mae_days": np.nan, "bias_days": np.nan, "n": 0}

@@ -38,7 +38,9 @@ def write_truth(
         Reflectance of the day with that index, shape (band, y, x), without gaps. Asked for in order, once each.
     """
     with Dataset(path, "w", format="NETCDF4") as out:
-        out.setncatts({"Conventions": "CF-1.8", "title": "Simulated truth: noise-free and cloud-free surface reflectance"})
+        out.setncatts(
+            {"Conventions": "CF-1.8", "title": "Simulated truth: noise-free and cloud-free surface reflectance"}
+        )
         sizes = {"time": len(dates), "band": len(bands), "y": grid.height, "x": grid.width}
         for name, size in sizes.items():
             out.createDimension(name, size)
@@ -99,11 +101,15 @@ def read_truth(path: str | Path, date: str | np.datetime64, bands: Sequence[str]
             names = [str(b) for b in source["band"][:]]
             missing = [b for b in bands if b not in names]
             if missing:
-                raise InputError(f"{path} lacks the bands {missing}; it has {names}", "correct `bands:` of the experiment")
+                raise InputError(
+                    f"{path} lacks the bands {missing}; it has {names}", "correct `bands:` of the experiment"
+                )
             start = np.datetime64(source["time"].units.split()[-1], "D")
-            index = int((np.datetime64(date, "D") - start).astype(int))
+            index = int((np.datetime64(str(date), "D") - start).astype(int))
             if not 0 <= index < len(source["time"]):
-                raise InputError(f"{path} begins on {start} and has no {date}", f"correct the site's `period:` and {CURE}")
+                raise InputError(
+                    f"{path} begins on {start} and has no {date}", f"correct the site's `period:` and {CURE}"
+                )
             stored = source["reflectance"]
             stored.set_auto_maskandscale(False)
             read: NDArray[np.int16] = np.stack([stored[index, names.index(b)] for b in bands])

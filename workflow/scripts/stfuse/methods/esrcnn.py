@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stfuse.channels import bounded, bracket, gaps, upsampled
+from stfuse.bands import clip_to_valid
+from stfuse.channels import bracket, gaps, upsampled
 from stfuse.errors import InputError
 from stfuse.networks import THREE_LAYER_HALO, apply, initialise, three_layer
 from stfuse.patches import Scene
@@ -142,6 +143,6 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
     for i, date in enumerate(task.dates):
         inputs, unknown = _channels(task, date)
         said = apply(three_layer(len(inputs), len(bands)), state, inputs, THREE_LAYER_HALO)
-        out[i] = bounded(said + inputs[: len(bands)] if params.residual else said, bands)
+        out[i] = clip_to_valid(said + inputs[: len(bands)] if params.residual else said, bands)
         out[i][:, unknown] = np.nan
     return out

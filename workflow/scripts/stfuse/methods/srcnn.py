@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from stfuse.channels import bounded, gaps, upsampled
+from stfuse.bands import clip_to_valid
+from stfuse.channels import gaps, upsampled
 from stfuse.networks import THREE_LAYER_HALO, apply, initialise, three_layer
 from stfuse.patches import Scene
 from stfuse.task import FloatArray, Needs, Sample, State, Task
@@ -102,6 +103,6 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
     for i, date in enumerate(task.dates):
         coarse = upsampled(task.coarse, date, task.fine.grid)
         said = apply(three_layer(len(bands), len(bands)), state, coarse, THREE_LAYER_HALO)
-        out[i] = bounded(said + coarse if params.residual else said, bands)
+        out[i] = clip_to_valid(said + coarse if params.residual else said, bands)
         out[i][:, gaps(coarse)] = np.nan
     return out

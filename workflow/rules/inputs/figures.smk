@@ -1,0 +1,181 @@
+# The files and settings of the rules in ../figures.smk.
+
+
+def known_sites_phenology(wildcards):
+    """The true transition dates of a simulated world; nothing for a real place."""
+    made = f"results/simulated/{wildcards.site}/phenology.csv"
+    return [made] if "simulated" in SITES[wildcards.site] else []
+
+
+def figure_title(wildcards):
+    """What a figure is of; simulated pixels are always called so."""
+    site = SITES[wildcards.site]
+    of = EXPERIMENTS[wildcards.experiment]["title"] if "experiment" in wildcards.keys() else ""
+    simulated = "simulated" if "simulated" in site else ""
+    return " | ".join(word for word in (of, site["title"] or wildcards.site, simulated) if word)
+
+
+def prediction_runs(wildcards):
+    """Method -> its case, for the methods that predict a date (first seed)."""
+    experiment, found = EXPERIMENTS[wildcards.experiment], {}
+    for method in experiment["methods"]:
+        for case in method_cases(experiment, wildcards.site, method):
+            if case.target == wildcards.date:
+                found[method] = case
+    return found
+
+
+def prediction_methods(wildcards):
+    """The methods in a prediction figure."""
+    return list(prediction_runs(wildcards))
+
+
+def prediction_images(wildcards):
+    """Their predictions."""
+    folder = f"results/fused/{wildcards.experiment}/{wildcards.site}"
+    return [f"{folder}/{m}/seed{seeds(m)[0]}/{wildcards.date}.tif" for m in prediction_runs(wildcards)]
+
+
+def prediction_observed(wildcards):
+    """What was observed on that date, where the protocol has a truth."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    sensor = experiment["coarse"] if experiment["protocol"] == "reduced" else experiment["fine"]
+    has = experiment["protocol"] != "product"
+    return [f"results/ard/{wildcards.site}/{sensor}/{wildcards.date}.tif"] if has else []
+
+
+def prediction_samples(wildcards):
+    """The inputs of every method in a prediction figure."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    wald = experiment["protocol"] == "reduced"
+    return [sample(experiment, wildcards.site, m, case, wald) for m, case in prediction_runs(wildcards).items()]
+
+
+def prediction_coarse(wildcards):
+    """The coarse image of the date."""
+    return [f for one in prediction_samples(wildcards) for f in one["coarse"]][:1]
+
+
+def prediction_references(wildcards):
+    """The fine references of the method that has most of them."""
+    return max((one["fine"] for one in prediction_samples(wildcards)), key=len)
+
+
+def scatter_dates(wildcards):
+    """The dates that every method predicts."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    by_method = [{c.target for c in method_cases(experiment, wildcards.site, m)} for m in experiment["methods"]]
+    return sorted(set.intersection(*by_method))
+
+
+def scatter_images(wildcards):
+    """The predictions of those dates, method by method (first seed)."""
+    folder = f"results/fused/{wildcards.experiment}/{wildcards.site}"
+    methods = EXPERIMENTS[wildcards.experiment]["methods"]
+    return [f"{folder}/{m}/seed{seeds(m)[0]}/{date}.tif" for m in methods for date in scatter_dates(wildcards)]
+
+
+def scatter_observed(wildcards):
+    """What was observed on those dates."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    sensor = experiment["coarse"] if experiment["protocol"] == "reduced" else experiment["fine"]
+    return [f"results/ard/{wildcards.site}/{sensor}/{date}.tif" for date in scatter_dates(wildcards)]
+
+
+def experiment_methods(wildcards):
+    """The methods of an experiment."""
+    return EXPERIMENTS[wildcards.experiment]["methods"]
+
+
+def experiment_scores(wildcards):
+    """The scores of every method of an experiment at a site."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    folder = f"results/scores/{wildcards.experiment}/{wildcards.site}"
+    return [f"{folder}/{m}/seed{seed}.csv" for m in experiment["methods"] for seed in seeds(m)]
+
+
+def learned(experiment):
+    """Every (method, seed) of an experiment that learns."""
+    return [(m, seed) for m in experiment["methods"] if NEEDS[m].samples != "none" for seed in seeds(m)]
+
+
+def training_runs(wildcards):
+    """Names of the training runs of an experiment."""
+    return [f"{m} (seed {seed})" for m, seed in learned(EXPERIMENTS[wildcards.experiment])]
+
+
+def training_curves(wildcards):
+    """Their curves."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    folder = f"results/model/{wildcards.experiment}/{trainset(experiment, wildcards.site)}"
+    return [f"{folder}/{m}/seed{seed}.csv" for m, seed in learned(experiment)]
+
+
+def source_names(wildcards):
+    """The sources of an experiment's series: methods (first seed), then each sensor alone."""
+    return list(series_files(EXPERIMENTS[wildcards.experiment], wildcards.site))
+
+
+def source_series(wildcards):
+    """Their series."""
+    return list(series_files(EXPERIMENTS[wildcards.experiment], wildcards.site).values())
+
+
+def source_images(wildcards):
+    """Their transition dates per pixel."""
+    return [f.replace("results/series", "results/phenology").replace(".nc", ".tif") for f in source_series(wildcards)]
+
+
+def source_words(wildcards):
+    """What a series is made of, by source."""
+    sensors = {s: "observed alone" for s in SENSORS}
+    return {s: sensors.get(s, "observed and fused") for s in source_names(wildcards)}
+
+
+def fields_shown(wildcards):
+    """How many fields the profiles show."""
+    return SITES[wildcards.site]["fields_shown"]
+
+
+def first_year(wildcards):
+    """The year from whose first of January days are counted."""
+    return int(SITES[wildcards.site]["period"][0][:4])
+
+
+def site_min_clear(wildcards):
+    """The clear share below which scenes are not fetched."""
+    return SITES[wildcards.site]["min_clear"]
+
+
+def figures_of(experiment, site):
+    """The names of the figures of an experiment at a site."""
+    protocol = experiment["protocol"]
+    dates = sorted({c.target for m in experiment["methods"] for c in method_cases(experiment, site, m)})
+    if protocol == "product":
+        # A series has many dates: its first, middle and last say how they look.
+        dates = sorted({dates[0], dates[len(dates) // 2], dates[-1]})
+    names = [f"prediction_{date}" for date in dates]
+    names += ["profiles", "phenology"] if protocol == "product" else ["scatter"]
+    names += ["scores"] if is_scored(experiment, site) else []
+    return names + (["training"] if learned(experiment) else [])
+
+
+def report_figures(wildcards):
+    """Every figure of the report."""
+    found = [f"results/figures/{site}/{name}.png" for site in SITES for name in ("scenes", "quality")]
+    for name, experiment in EXPERIMENTS.items():
+        for site in experiment["sites"]:
+            found += [f"results/figures/{name}/{site}/{figure}.png" for figure in figures_of(experiment, site)]
+    return found
+
+
+def report_tables(wildcards):
+    """Every table of the report."""
+    found = [f"results/ard/{site}/quality.csv" for site in SITES]
+    for name, experiment in EXPERIMENTS.items():
+        for site in experiment["sites"]:
+            folder = f"results/tables/{name}/{site}"
+            found += [f"{folder}/scores.csv", f"{folder}/dates.csv"] if is_scored(experiment, site) else []
+            if experiment["protocol"] == "product" and "simulated" in SITES[site]:
+                found.append(f"results/phenology/{name}/{site}/errors.csv")
+    return [*found, *(["results/scores/summary.csv"] if all_scores(wildcards) else [])]

@@ -1,0 +1,54 @@
+# The files and settings of the rules in ../fused.smk.
+
+
+def method_cases(experiment, site, method):
+    """What a method predicts in an experiment at a site."""
+    return with_aux(experiment, site, method, plan.cases(experiment, days(site), NEEDS[method]))
+
+
+def fused_sample(wildcards):
+    """The inputs of one prediction; no truth among them."""
+    experiment, method = EXPERIMENTS[wildcards.experiment], wildcards.method
+    found = [c for c in method_cases(experiment, wildcards.site, method) if c.target == wildcards.date]
+    if not found:
+        raise InputError(
+            f"{wildcards.date} is no target of {method} in {wildcards.experiment} at {wildcards.site}",
+            "see results/raw/<site>/scenes.csv for the dates, or name it under `targets:`",
+        )
+    one = sample(experiment, wildcards.site, method, found[0], experiment["protocol"] == "reduced")
+    return one | {"truth": None}
+
+
+def fused_inputs(wildcards):
+    """The files of one prediction."""
+    return inputs_of(fused_sample(wildcards))
+
+
+def state_of(wildcards):
+    """What the method learned for the site."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    name = trainset(experiment, wildcards.site)
+    return f"results/model/{wildcards.experiment}/{name}/{wildcards.method}/seed{wildcards.seed}.npz"
+
+
+def fused_images(experiment, site, method, seed):
+    """All predictions of a method in an experiment at a site."""
+    folder = f"results/fused/{experiment['name']}/{site}/{method}/seed{seed}"
+    return [f"{folder}/{case.target}.tif" for case in method_cases(experiment, site, method)]
+
+
+def ard_images(site):
+    """All analysis-ready images that the site's experiments use."""
+    found = set()
+    for experiment in experiments_at(site):
+        for method in experiment["methods"]:
+            learned = plan.training_cases(experiment, days(site), NEEDS[method])
+            wald = {True: plan.uses_wald(experiment, NEEDS[method]), False: experiment["protocol"] == "reduced"}
+            predicted = method_cases(experiment, site, method)
+            for training, used in ((True, with_aux(experiment, site, method, learned)), (False, predicted)):
+                for case in used:
+                    found.update(inputs_of(sample(experiment, site, method, case, False)))
+                    truth = sample(experiment, site, method, case, wald[training])["truth"]
+                    found.update([truth] if truth else [])
+        found.update(series_images(experiment, site))
+    return found
