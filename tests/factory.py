@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+
 from stfuse.grid import coarser, degrade, site_grid
 from stfuse.task import FloatArray, Sample, Series, Task
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+
 from stfuse.cube import Layer, write_cube
 from stfuse.grid import degrade, ndvi, regrid, site_grid
 from stfuse.logistic import CURVE_NAMES, double_logistic, transition_dates
@@ -137,7 +138,9 @@ def write_series(world: World, root: Path, seed: int = 0) -> dict[str, Path]:
             "ndvi_smooth": Layer(smooth.astype(np.float32), "step", "NDVI", packed=True),
         }
         found[source] = root / f"series/mosaic_product/mosaic/{source}/seed0.nc"
-        write_cube(found[source], layers, {"time": dates, "step": steps}, world.grid, {"period": "2023-01-01/2023-12-31"})
+        write_cube(
+            found[source], layers, {"time": dates, "step": steps}, world.grid, {"period": "2023-01-01/2023-12-31"}
+        )
     return found
 
 
@@ -188,7 +191,9 @@ def write_scenes(root: Path, seed: int = 0) -> Path:
             reason = "" if clear >= 0.5 else f"clear over {clear:.0%} of the site, min_clear is 50%"
             reason = "no data over the site" if day % 60 == 3 else reason
             clear = 0.0 if reason == "no data over the site" else clear
-            rows.append([sensor, f"{sensor}_{date}", date, f"{date}T10:40:00Z", "x", "c", 1.0, clear, int(not reason), reason])
+            rows.append(
+                [sensor, f"{sensor}_{date}", date, f"{date}T10:40:00Z", "x", "c", 1.0, clear, int(not reason), reason]
+            )
     header = ["sensor", "scene", "date", "datetime", "platform", "collection", "covered", "clear", "kept", "reason"]
     return _table(root / "raw/mosaic/scenes.csv", header, rows)
 
@@ -205,7 +210,18 @@ def write_quality(root: Path, seed: int = 0) -> Path:
             before = rng.uniform(0.7, 0.85)
             match = [*shift, int(taken), before, before + 0.05 * taken] if sensor == "landsat8" else [""] * 5
             rows.append(["mosaic", sensor, date, 1, round(float(rng.uniform(0.5, 1)), 3), *match, 0.12])
-    header = ["site", "sensor", "date", "scenes", "clear", "shift_x_m", "shift_y_m", "shift_accepted", "match_before", "match_after"]
+    header = [
+        "site",
+        "sensor",
+        "date",
+        "scenes",
+        "clear",
+        "shift_x_m",
+        "shift_y_m",
+        "shift_accepted",
+        "match_before",
+        "match_after",
+    ]
     return _table(root / "ard/mosaic/quality.csv", [*header, "brightness"], rows)
 
 
@@ -217,7 +233,9 @@ def write_curves(root: Path, seed: int = 0) -> dict[str, Path]:
         rows: list[list[object]] = []
         for epoch in range(1, epochs + 1):
             loss = 0.02 * np.exp(-epoch / 12) + 0.001
-            rows.append([epoch, loss * rng.uniform(0.95, 1.05), loss * rng.uniform(1.1, 1.3) + epoch * 5e-6, epoch * 1.3])
+            rows.append(
+                [epoch, loss * rng.uniform(0.95, 1.05), loss * rng.uniform(1.1, 1.3) + epoch * 5e-6, epoch * 1.3]
+            )
         path = root / f"model/mosaic_withheld/mosaic/{method}/seed0.csv"
         found[method] = _table(path, ["epoch", "train_loss", "held_loss", "seconds"], rows)
     return found

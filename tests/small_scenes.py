@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
+
 from stfuse.grid import coarser, degrade, site_grid
 from stfuse.task import FloatArray, Sample, Series, Task
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from odc.geo.geobox import GeoBox
+
 from stfuse.raster import write_image
 from stfuse.task import FloatArray, Series, Task
 

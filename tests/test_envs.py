@@ -21,7 +21,7 @@ ENVS = sorted(path.name for path in (ROOT / "envs").glob("*.yaml"))
 # What conda calls otherwise than pip.
 PIP_NAME = {"pytorch": "torch", "matplotlib-base": "matplotlib", "snakemake-minimal": "snakemake"}
 # What is imported under another name than it is installed by.
-DISTRIBUTION = {"odc": "odc-geo", "skimage": "scikit-image", "yaml": "pyyaml"}
+DISTRIBUTION = {"PIL": "pillow", "odc": "odc-geo", "skimage": "scikit-image", "yaml": "pyyaml"}
 CONDA_ONLY = {"python", "gdal"}
 
 
@@ -56,9 +56,13 @@ def imports(path: Path) -> set[str]:
 
 def env_of_scripts() -> dict[str, str]:
     """The conda environment that the rules give to each script."""
-    pattern = re.compile(r'conda:\s+"\.\./\.\./envs/([\w.]+)"\s+script:\s+"\.\./scripts/(\w+)\.py"')
-    rules = (path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    return {script: env for text in rules for env, script in pattern.findall(text)}
+    rules = [
+        rule
+        for path in (ROOT / "workflow/rules").glob("*.smk")
+        for rule in re.split(r"^(?:rule|checkpoint) ", path.read_text(), flags=re.MULTILINE)[1:]
+    ]
+    pairs = [(re.findall(r"scripts/(\w+)\.py", rule), re.findall(r"envs/([\w.]+)", rule)) for rule in rules]
+    return {script: env for scripts, envs in pairs for script in scripts for env in envs}
 
 
 def test_every_line_of_the_lock_is_one_exact_version() -> None:

@@ -110,7 +110,7 @@ def test_a_stages_rules_run_its_scripts_and_write_into_its_folder(stage: str) ->
     assert run
     assert [name for name in run if name.split("_")[0] != stage] == []
     outputs = re.findall(r"output:\n((?:        .*\n)+)", rules)
-    allowed = {stage} | ({"tables", "{report}.html"} if stage == "figures" else set())
+    allowed = {stage} | ({"tables", "{config['report']}.html"} if stage == "figures" else set())
     folders = {folder for block in outputs for folder in re.findall(r'"results/([^/"]+)', block)}
     assert folders <= allowed, f"rules/{stage}.smk writes into {sorted(folders - allowed)}"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 import stfuse.methods
 from factory import make_sample, make_task
 from stfuse import tiles

@@ -19,7 +19,8 @@ PROFILE = [
     *("--workflow-profile", str(ROOT / "workflow/profiles/slurm")),
     # The test's Slurm keeps no accounts, and its file system is the local one.
     *("--slurm-status-command", "squeue", "--slurm-no-account"),
-    *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"),
+    # A look at the queue that finds no job ended makes the next wait 10 s longer: the first may not come too early.
+    *("--slurm-init-seconds-before-status-checks", "8", "--latency-wait", "10"),
 ]
 
 Finished = subprocess.CompletedProcess[str]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from scripts.ard import make_ard
 from scripts.ard_bandpass import fit_bandpass
 from scripts.ard_fields import make_fields

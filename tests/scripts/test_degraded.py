@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import naive
 import numpy as np
 import pytest
 import rasterio
+
+import naive
 from factory import CRS, make_grid, make_scene, punch
 from scripts.degraded import degrade_image
 from stfuse.errors import InputError

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+
 from factory import make_task
 from scripts.fused import fuse
 from stfuse import __version__, methods

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from scripts.model import train
 from small_scenes import sample
 from stfuse.errors import InputError

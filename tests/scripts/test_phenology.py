@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from scripts.phenology import find_phenology
 from scripts.phenology_scores import compare_phenology
 from stfuse.cube import Layer, write_cube

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from scripts.raw import fetch
 from scripts.raw_scenes import find_scenes
 from stfuse.errors import InputError

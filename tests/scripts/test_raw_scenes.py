@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from scripts.raw import fetch
 from scripts.raw_scenes import find_scenes
 from stfuse import catalogue

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from scripts.series import make_series
 from stfuse.cube import read_cube
 from stfuse.errors import InputError

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from stfuse.ard import NativeScene, RawScene, merge, register, register_bands, shift_in_units, to_grid, to_reflectance
 from stfuse.encodings import Encoding
 from stfuse.grid import degrade, site_grid

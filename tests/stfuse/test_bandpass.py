@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from stfuse.bandpass import Line, apply_lines, choose_pixels, fit_band, published, robust_line
 from stfuse.errors import InputError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from stfuse.bands import clip_to_valid, valid_range
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from factory import days, make_task
 from stfuse.grid import degrade
 from stfuse.methods.bilinear import KERNELS, Params, predict

@@ -58,7 +58,7 @@ def test_a_cloudy_day_is_no_target_unless_the_user_names_it() -> None:
 
 def test_a_named_target_without_scene_or_coarse_partner_is_refused_by_name() -> None:
     days = make_days(fine=[0, 20], coarse=[1])
-    with pytest.raises(InputError, match="2023-01-06.*choose from 2023-01-01, 2023-01-21"):
+    with pytest.raises(InputError, match=r"2023-01-06.*choose from 2023-01-01, 2023-01-21"):
         targets(experiment(targets=[day(5)]), days)
     with pytest.raises(InputError, match="no coarse scene within 1 days of 2023-01-21"):
         targets(experiment(targets=[day(20)]), days)

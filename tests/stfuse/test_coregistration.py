@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from stfuse.coregistration import find_shift
 
 OVER = 10  # cells of the landscape per pixel: shifts are known to a tenth of a pixel without any interpolation

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+
 from stfuse.cube import Layer, read_cube, write_cube
 from stfuse.errors import InputError
 from stfuse.grid import site_grid

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from stfuse.cycles import main_cycles
 from stfuse.logistic import double_logistic
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+
 from stfuse.encodings import (
     Encoding,
     LookAtPixels,
@@ -137,7 +138,7 @@ def test_collection_2_has_one_scale_and_refuses_another() -> None:
     for asset in ({}, band_states(scale=2.75e-5, offset=-0.2)):
         found = find_encoding("landsat_c2_sr", make_item(), asset, {})
         assert (found.scale, found.offset, found.nodata) == (2.75e-5, -0.2, 0)
-    with pytest.raises(InputError, match="states scale 0.0001"):
+    with pytest.raises(InputError, match=r"states scale 0\.0001"):
         find_encoding("landsat_c2_sr", make_item(), band_states(scale=1e-4), {})
 
 

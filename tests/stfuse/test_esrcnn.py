@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from small_scenes import SIX, rmse, sample
 from stfuse.channels import bracket, upsampled
 from stfuse.errors import InputError

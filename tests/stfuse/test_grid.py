@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import naive
 import numpy as np
 import pytest
-from factory import CRS, days, make_grid, make_scene, punch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import naive
+from factory import CRS, days, make_grid, make_scene, punch
 from stfuse.grid import coarser, degrade, ndvi, regrid, regrid_series, site_grid
 from stfuse.task import Series
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from factory import make_sample
 from stfuse.errors import InputError
 from stfuse.grid import ndvi

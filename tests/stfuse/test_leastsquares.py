@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import least_squares
+
 from stfuse.leastsquares import fit_curve
 from stfuse.logistic import double_logistic
 

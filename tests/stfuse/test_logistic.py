@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from stfuse.logistic import curvature_change, derivatives, double_logistic, transition_dates
 
 CORN = (0.2, 0.7, 0.12, 170.0, 0.10, 255.0)

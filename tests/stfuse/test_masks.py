@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from stfuse.grid import site_grid
 from stfuse.masks import carry, clear, missed_clouds, observed, rejected, shares
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from stfuse.logistic import double_logistic, transition_dates
 from stfuse.phenology import SEASON_NAMES, PhenologySettings, find_seasons
 

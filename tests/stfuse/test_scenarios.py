@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import combinations
 
 import pytest
+
 from stfuse.scenarios import bonferroni, scenario, stages
 
 YANG = (136, 179, 203, 235, 265, 301)  # days of the year, Yang et al. 2021

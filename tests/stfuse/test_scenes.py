@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from stfuse.errors import InputError
 from stfuse.scenes import acquired, find_asset, make_scene, normal_platform, superseded, tile
 

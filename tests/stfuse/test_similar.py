@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import naive
 import numpy as np
 import pytest
+
+import naive
 from stfuse.methods.starfm_si import Params
 from stfuse.similar import blend, image_sd, inverse_distance, window_sd
 from stfuse.task import FloatArray

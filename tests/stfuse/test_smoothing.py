@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import savgol_filter
+
 from stfuse.smoothing import filter_matrix, trend_weights, upper_envelope, weighted_savitzky_golay
 
 STEPS = np.arange(73)

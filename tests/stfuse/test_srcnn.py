@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from small_scenes import SIX, rmse, sample
 from stfuse.bands import clip_to_valid
 from stfuse.channels import upsampled

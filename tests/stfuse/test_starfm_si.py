@@ -7,9 +7,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import naive
 import numpy as np
 import pytest
+
+import naive
 from factory import days, make_grid, make_sample, make_scene, make_task
 from stfuse.grid import coarser, degrade, regrid
 from stfuse.methods import bilinear, starfm_si

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from stfuse.errors import InputError
 from stfuse.state import load_state, read_meta, save_state
 

@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+
 from factory import days, make_grid, make_task
 from stfuse.task import Series, Task, no_fit
 

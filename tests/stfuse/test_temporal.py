@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import naive
 import numpy as np
 import pytest
-from factory import days, make_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
+import naive
+from factory import days, make_task
 from stfuse.methods.temporal import Params, predict
 from stfuse.task import Task
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from factory import make_grid, make_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from factory import make_grid, make_task
 from stfuse import tiles
 from stfuse.errors import InputError
 from stfuse.grid import coarser, degrade, regrid

@@ -5,11 +5,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
+
 from stfuse.errors import InputError
 from stfuse.networks import THREE_LAYER_HALO, apply, initialise, restore, scaling_of, three_layer, weights
 from stfuse.patches import Scaling, Scene, cut, measure, patch_size, split, turned, window
 from stfuse.training import CURVE, Plan, masked_square, train
-from torch import nn
 
 
 def plan(**changes) -> Plan:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from stfuse.logistic import DATE_NAMES
 from stfuse.phenology import SEASON_NAMES
 from stfuse.transitions import date_errors, field_series, iso_dates, season_table, true_dates

@@ -1,4 +1,4 @@
-"""One sensor's scenes of one day as an analysis-ready image, and its row of quality: results/ard/{site}/{sensor}/{date}.*."""
+"""One sensor's scenes of one day as an analysis-ready image and its row of quality: results/ard/{site}/{sensor}/."""
 
 import csv
 import json
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from odc.geo.geobox import GeoBox
+
 from stfuse.ard import merge_day, register, shift_in_units, to_reflectance
 from stfuse.bandpass import apply_lines
 from stfuse.coregistration import Match
@@ -21,7 +22,8 @@ from stfuse.task import FloatArray
 logger = logging.getLogger("stfuse.ard")
 
 COLUMNS = (
-    "site", "sensor", "date", "scenes", "clear", "shift_x_m", "shift_y_m", "shift_accepted", "match_before", "match_after",
+    "site", "sensor", "date", "scenes", "clear", "shift_x_m", "shift_y_m", "shift_accepted",
+    "match_before", "match_after",
     "bandpass", "encoding", "invalid", "missed_cloud", "brightness", "notes",
 )  # fmt: skip
 Reference = tuple[FloatArray, tuple[str, ...], GeoBox]
@@ -81,7 +83,8 @@ def make_ard(
         "clear": f"{site_share(np.isfinite(values[0]), grid, site['crs'], tuple(site['bounds'])):.4f}",
         **_match_facts(match, shift),
         "bandpass": " ".join(f"{band}:{lines[band]['rule']}" for band in bands) if lines else "none",
-        "encoding": describe(raw, bands), "invalid": f"{max(s.invalid for s in native):.4f}", "missed_cloud": f"{missed:.4f}",
+        "encoding": describe(raw, bands),
+        "invalid": f"{max(s.invalid for s in native):.4f}", "missed_cloud": f"{missed:.4f}",
         "brightness": _brightness(values, bands), "notes": "; ".join(notes),
     }  # fmt: skip
     tags = {name.upper(): str(value) for name, value in row.items() if value != ""}

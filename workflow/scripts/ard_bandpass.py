@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from stfuse.ard import merge_day, register, shift_in_units, spread_within, to_reflectance
 from stfuse.bandpass import Line, Pair, fit_band, published
 from stfuse.errors import InputError

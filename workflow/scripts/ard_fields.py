@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from stfuse.errors import InputError
 from stfuse.fields import patches, segments
 from stfuse.grid import ndvi, regrid, site_grid
@@ -16,14 +17,14 @@ logger = logging.getLogger("stfuse.ard_fields")
 RESOLUTION = 10.0  # metres
 
 
-def make_fields(site: dict[str, Any], map: Path | None, images: list[Path], out: Path) -> None:
+def make_fields(site: dict[str, Any], field_map: Path | None, images: list[Path], out: Path) -> None:
     """Write the field numbers, int32, 0 = none.
 
     Parameters
     ----------
     site
         Content of its config file.
-    map : Path or None
+    field_map : Path or None
         A raster of field numbers or class codes: connected patches of equal value are fields.
     images : list of Path
         Without a map: images in whose NDVI segments are sought.
@@ -35,11 +36,12 @@ def make_fields(site: dict[str, Any], map: Path | None, images: list[Path], out:
         If a file cannot be read, the map does not cover the site, or there is neither map nor image.
     """
     grid = site_grid(site["crs"], tuple(site["bounds"]), RESOLUTION)
-    if map is not None:
-        values, source = read_stored(map)
+    if field_map is not None:
+        values, source = read_stored(field_map)
         moved = regrid(values.astype(np.float32), source, grid, "nearest")
         if not np.isfinite(moved).any():
-            raise InputError(f"Field map {map} does not cover site {site['name']}", "correct `fields:` of the site")
+            found = f"Field map {field_map} does not cover site {site['name']}"
+            raise InputError(found, "correct `fields:` of the site")
         found = patches(np.nan_to_num(moved).astype(np.int32))
     elif images:
         stack = []
@@ -58,7 +60,7 @@ if __name__ == "__main__":
     with job(snakemake.log[0], snakemake.threads):
         make_fields(
             site=snakemake.params.site,
-            map=Path(snakemake.input.map[0]) if snakemake.input.map else None,
+            field_map=Path(snakemake.input.map[0]) if snakemake.input.map else None,
             images=[Path(p) for p in snakemake.input.images],
             out=Path(snakemake.output[0]),
         )

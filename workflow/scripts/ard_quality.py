@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+
 from stfuse.errors import InputError
 from stfuse.job import job, whole
 from stfuse.quality import standing_out

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     snakemake: Any
 
 SHOWN = {"Start of season": "date1", "Peak of season": "peak", "End of season": "date6"}
-"""Row of the figure -> transition date; the peak lies midway between the end of green-up and the start of senescence."""
+"""Row of the figure -> transition date; the peak is midway between green-up and senescence."""
 COMPARED = ("date1", "date2", "date5", "date6")
 
 

@@ -62,7 +62,9 @@ def draw_prediction(
     for picture, path in zip(predictions, fused.values(), strict=True):
         if truth is not None and picture.grid.shape != truth.grid.shape:
             raise InputError(f"{path} has {picture.grid.shape} pixels, {observed} has {truth.grid.shape}", REMAKE)
-    figure = prediction_figure(inputs, truth, predictions, f"{title} | {day}", _note(truth or predictions[0], truth is not None))
+    figure = prediction_figure(
+        inputs, truth, predictions, f"{title} | {day}", _note(truth or predictions[0], truth is not None)
+    )
     with whole(png) as part:
         part.write_bytes(to_png(figure))
 
@@ -77,7 +79,9 @@ def _note(basis: Picture, with_truth: bool) -> str:
     whose = "the truth's values" if with_truth else "the last reference's values"
     words = f"One stretch for all pictures (2-98 % of {whose}). Grey: not observed or not predicted."
     if zoom_box(basis) is not None:
-        words += " All but the first picture show the part in the white box" + ("; RMSE is over the whole scene." if with_truth else ".")
+        words += " All but the first picture show the part in the white box" + (
+            "; RMSE is over the whole scene." if with_truth else "."
+        )
     return words
 
 

@@ -125,7 +125,9 @@ def _truths(
     images = np.concatenate([read_truth(known, str(day), list(bands), "ndvi") for day in days])
     means = field_means(images, fields, numbers)
     none = np.zeros(len(days), bool)
-    return {n: Course(days, means[i], none, days, means[i], _transitions(seasons, n, year)) for i, n in enumerate(numbers)}
+    return {
+        n: Course(days, means[i], none, days, means[i], _transitions(seasons, n, year)) for i, n in enumerate(numbers)
+    }
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Everything on one page: results/{report}.html, with every figure and table inside it."""
 
-from __future__ import annotations
-
 import base64
 import csv
 import logging
@@ -20,7 +18,16 @@ from stfuse.errors import InputError
 from stfuse.job import job, whole
 from stfuse.metrics import METRICS
 from stfuse.raster import REMAKE
-from stfuse.report import experiment_words, phenology_verdict, questions, run_times, score_table, site_remarks, site_size, verdict
+from stfuse.report import (
+    experiment_words,
+    phenology_verdict,
+    questions,
+    run_times,
+    score_table,
+    site_remarks,
+    site_size,
+    verdict,
+)
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -97,7 +104,7 @@ def make_report(
 
 def _place(path: Path, experiments: Mapping[str, Any], sites: Mapping[str, Any]) -> tuple[str, str]:
     """Experiment and site named by a path's folders, "" where there is none; the innermost folders count."""
-    folders = [part for part in reversed(path.parent.parts)]
+    folders = list(reversed(path.parent.parts))
     site = next((i for i, part in enumerate(folders[:2]) if part in sites), None)
     if site is None:
         return "", ""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from stfuse.cube import read_cube
 from stfuse.errors import InputError
 from stfuse.job import job, whole

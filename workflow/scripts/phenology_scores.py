@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
 from stfuse.errors import InputError
 from stfuse.job import job, whole
 from stfuse.logistic import CURVE_NAMES, DATE_NAMES

@@ -1,4 +1,4 @@
-"""Fetch one scene: the site's window of the needed bands and the mask, as delivered: results/raw/{site}/{sensor}/{scene}/."""
+"""The site's window of one scene's bands and mask, as delivered: results/raw/{site}/{sensor}/{scene}/."""
 
 import hashlib
 import json
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+
 from stfuse.catalogue import is_url, read_json, readable
 from stfuse.encodings import Encoding, LookAtPixels, find_encoding, offset_from_pixels, stated
 from stfuse.errors import InputError

@@ -1,4 +1,4 @@
-"""Which scenes of a site there are, and which are clear enough to fetch: results/raw/{site}/scenes.csv and items.json."""
+"""Which scenes a site has, and which are clear enough to fetch: results/raw/{site}/scenes.csv and items.json."""
 
 import csv
 import json

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+
 from stfuse.cube import Layer, write_cube
 from stfuse.errors import InputError
 from stfuse.grid import ndvi, regrid, site_grid

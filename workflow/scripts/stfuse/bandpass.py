@@ -14,7 +14,7 @@ from stfuse.errors import InputError
 from stfuse.task import FloatArray
 
 Pair = tuple[FloatArray, FloatArray, FloatArray]
-"""Observed, reference and spread of the reference within each coarse pixel, each of shape (band, y, x), NaN = unknown."""
+"""Observed, reference and the reference's spread within each coarse pixel, each (band, y, x), NaN = unknown."""
 
 MIN_PAIRS = 60  # pixels
 MIN_R = 0.8
@@ -98,7 +98,8 @@ def robust_line(x: NDArray[Any], y: NDArray[Any]) -> tuple[float, float, float, 
 def choose_pixels(pair: Pair, band: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Observed and reference reflectance of the pixels to fit a band with, shape (n,) each.
 
-    The more even half of the clear pixels, where misregistration and point spread matter least; all where that leaves too few.
+    The more even half of the clear pixels, where misregistration and point spread matter least;
+    all where that leaves too few.
     """
     x, y, spread = (part[band].ravel() for part in pair)
     clear = np.isfinite(x) & np.isfinite(y) & np.isfinite(spread)
@@ -112,8 +113,8 @@ def choose_pixels(pair: Pair, band: int) -> tuple[NDArray[Any], NDArray[Any]]:
 def fit_band(pairs: Sequence[Pair], names: Sequence[str], band: int, fallback: Line) -> Line:
     """Fit one band over coincident images, or fall back.
 
-    A pair that alone gives too poor a correlation or too odd a slope (haze, a change between the days) is left out first,
-    so that it cannot bend the others' line.
+    A pair that alone gives too poor a correlation or too odd a slope (haze, a change between the days) is left out
+    first,     so that it cannot bend the others' line.
 
     Parameters
     ----------

@@ -5,44 +5,56 @@ from __future__ import annotations
 CAPTIONS = {
     "prediction": (
         "Prediction {detail}",
-        "Above, what the methods were given and what was really observed; below, what each method made of it. All pictures "
-        "share one stretch, so equal colours are equal reflectance. In the error maps red means predicted too bright (or too "
+        "Above, what the methods were given and what was really observed; below, what each method made of it. "
+        "All pictures "
+        "share one stretch, so equal colours are equal reflectance. In the error maps red means predicted too "
+        "bright (or too "
         "green), blue too dark. RMSE is over the whole scene. Grey was not observed.",
     ),
     "scatter": (
         "Predicted against observed {detail}",
-        "Each hexagon counts pixels. A perfect method puts all of them on the dashed line. The curves below show how the "
+        "Each hexagon counts pixels. A perfect method puts all of them on the dashed line. The curves below "
+        "show how the "
         "residuals are distributed: a narrow peak at zero is good, a shifted one is a bias.",
     ),
     "profiles": (
         "NDVI of single fields {detail}",
-        "Mean NDVI of a few fields through the season: from each sensor alone and from the fused series. The fields are the "
-        "largest ones whose courses differ (correlation below 0.9). Ticks under each panel are the transition dates found.",
+        "Mean NDVI of a few fields through the season: from each sensor alone and from the fused series. The "
+        "fields are the "
+        "largest ones whose courses differ (correlation below 0.9). Ticks under each panel are the transition "
+        "dates found.",
     ),
     "phenology": (
         "Transition dates {detail}",
-        "When the season starts, peaks and ends, per pixel. Where the truth is known, the strips show how many days each field's "
+        "When the season starts, peaks and ends, per pixel. Where the truth is known, the strips show how many "
+        "days each field's "
         "date is off; the bar is the median.",
     ),
     "scores": (
         "Scores of all methods {detail}",
-        "Each method beside two baselines that need no method: the coarse image enlarged (bilinear), and the nearest fine date "
+        "Each method beside two baselines that need no method: the coarse image enlarged (bilinear), and the "
+        "nearest fine date "
         "repeated (nearest). A hollow marker is worse than one of them.",
     ),
-    "training": ("Training {detail}", "How the loss fell while the methods learned. A held-out curve that rises again means overfitting."),
+    "training": ("Training {detail}",
+        "How the loss fell while the methods learned. A held-out curve that rises again means overfitting.",
+    ),
     "scenes": (
         "Scenes of the period {detail}",
         "Everything the catalogue has over the site, how clear it is, and why scenes were left out.",
     ),
     "quality": (
         "Quality of the analysis-ready images {detail}",
-        "Misregistration between the sensors and how much moving the images helped, and the share of each image left after masking.",
+        "Misregistration between the sensors and how much moving the images helped, and the share of each image "
+        "left after masking.",
     ),
 }  # fmt: skip
 """Figure stem -> title and text."""
 
 TABLES = {
-    "scores": ("Mean scores", "Over the dates that every method has. The best value is bold; ▼ marks a value worse than a baseline's."),
+    "scores": ("Mean scores",
+        "Over the dates that every method has. The last columns name the metrics in which a baseline is better.",
+    ),
     "dates": ("Scores by date", "Differences to the baselines are on the pixels that both predicted."),
     "errors": (
         "Errors of the transition dates",
@@ -50,7 +62,9 @@ TABLES = {
         "`common` rows count only fields that every source could fit, which is the fair comparison.",
     ),
     "quality": ("Quality of each image", "Shifts in metres, match as correlation with the reference sensor's image."),
-    "scenes": ("Scenes of the period", "Every scene the catalogue has, its share of the site covered and clear, and why it was left out."),
+    "scenes": ("Scenes of the period",
+        "Every scene the catalogue has, the share of the site covered and clear, and why it was left out.",
+    ),
     "all": ("All scores", "One row per experiment, site, method, seed, date, truth, band, stratum and metric."),
     "summary": ("Summary of all scores", "One row per experiment, site, truth, band, metric and method."),
 }  # fmt: skip

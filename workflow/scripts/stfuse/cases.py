@@ -70,7 +70,7 @@ class Case:
 @lru_cache(maxsize=64)
 def _read_days(path: str, changed: int) -> Days:
     days: dict[str, dict[str, Day]] = {}
-    with open(path, newline="", encoding="utf-8") as table:
+    with Path(path).open(newline="", encoding="utf-8") as table:
         for row in csv.DictReader(table):
             if row["kept"] != "1":
                 continue
@@ -120,18 +120,19 @@ def targets(experiment: Mapping[str, Any], days: Days) -> list[str]:
         If a date named in the config has no scene, or no date can serve.
     """
     fine, coarse, protocol = experiment["fine"], experiment["coarse"], experiment["protocol"]
-    asked = experiment["targets"]
+    name, asked = experiment["name"], experiment["targets"]
     role = fine if protocol == "withheld" else coarse
     if isinstance(asked, list):
         for target in asked:
             if target not in days.get(role, {}):
+                known = ", ".join(sorted(days.get(role, {}))) or "no scene at all"
                 raise InputError(
-                    f"Experiment {experiment['name']} names the target {target}, but no kept {role} scene has that date",
-                    f"choose from {', '.join(sorted(days.get(role, {}))) or 'no scene at all'}, or lower the site's min_clear",
+                    f"Experiment {name} names the target {target}, but no kept {role} scene has that date",
+                    f"choose from {known}, or lower the site's min_clear",
                 )
             if not _coarse_of(target, experiment, days):
                 raise InputError(
-                    f"Experiment {experiment['name']}: no {coarse} scene within {experiment['pair_days']} days of {target}",
+                    f"Experiment {name}: no {coarse} scene within {experiment['pair_days']} days of {target}",
                     "take another target or raise pair_days",
                 )
         return sorted(asked)
@@ -143,7 +144,7 @@ def targets(experiment: Mapping[str, Any], days: Days) -> list[str]:
         found = [d for d in found if d not in clear_fine]
     if not found:
         raise InputError(
-            f"Experiment {experiment['name']} finds no target date: no {role} scene is clear enough"
+            f"Experiment {name} finds no target date: no {role} scene is clear enough"
             + (f" with a {coarse} scene within {experiment['pair_days']} days" if protocol == "withheld" else ""),
             "lower min_clear, raise pair_days or widen the site's period",
         )

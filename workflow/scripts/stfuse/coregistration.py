@@ -55,8 +55,8 @@ class Match:
 def find_shift(moving: FloatArray, fixed: FloatArray, max_shift: float = MAX_SHIFT) -> Match:
     """Find the translation of `moving` onto `fixed`.
 
-    Accepted if the match rises, is one at all, and the shift is below `max_shift` and above twice its own standard error:
-    on few pixels a shift that cannot be told from zero does harm more often than good.
+    Accepted if the match rises, is one at all, and the shift is below `max_shift` and above twice its own standard
+    error:     on few pixels a shift that cannot be told from zero does harm more often than good.
 
     Parameters
     ----------

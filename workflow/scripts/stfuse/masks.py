@@ -18,9 +18,9 @@ BoolArray = NDArray[np.bool_]
 DILATION = 40.0
 """Default metres around cloud and shadow that are not trusted: two SCL pixels, one of Landsat.
 
-The SCL is made without any buffer. On ten partly cloudy Sentinel-2 days over Belgium, blue reflectance beside its clouds
-was above the neighbouring days' by 0.056 within 10 m of the edge, 0.032 to 20 m, 0.022 to 30 m and 0.012 to 40 m, and it
-fell slowly from there; 40 m cost no scene of 118 its place, 60 m did.
+The SCL is made without any buffer. On ten partly cloudy Sentinel-2 days over Belgium, blue reflectance beside its
+clouds was above the neighbouring days' by 0.056 within 10 m of the edge, 0.032 to 20 m, 0.022 to 30 m and 0.012 to
+40 m, and it fell slowly from there; 40 m cost no scene of 118 its place, 60 m did.
 """
 
 SHARE_PIXEL = 10.0  # metres; shares of a site's area are counted on pixels of this size

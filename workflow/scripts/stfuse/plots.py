@@ -12,12 +12,13 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ParamSpec
+from typing import Any, ParamSpec
 from zlib import crc32
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -46,8 +47,9 @@ COLOURS = {
 }  # fmt: skip
 SPARE = ("#D55E00", "#009E73", "#CC79A7", "#332288", "#999933", "#44AA99", "#661100", "#6699CC")
 MARKERS = "os^DvPX<>ph*"
+SENSOR_MARKERS = {"sentinel2": "d", "landsat8": "8", "landsat8_pan": "H"}
 
-STYLE = {
+STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.0,
@@ -131,6 +133,8 @@ def colour_of(name: str) -> str:
 
 def marker_of(name: str) -> str:
     """The marker of a method or sensor, so that colour is never the only difference."""
+    if name in SENSOR_MARKERS:
+        return SENSOR_MARKERS[name]
     listed = list(COLOURS)
     place = listed.index(name) if name in listed else crc32(name[::-1].encode())
     return MARKERS[place % len(MARKERS)]
@@ -213,10 +217,10 @@ def show_map(axes: Axes, picture: Picture, name: str, low: float, high: float) -
     return axes.imshow(picture.values[0], extent=picture.extent, cmap=colourmap(name), vmin=low, vmax=high)
 
 
-def colour_bar(figure: Figure, image: AxesImage, axes: Axes, label: str, extend: str = "both") -> None:
+def colour_bar(figure: Figure, image: ScalarMappable, axes: Axes, label: str, extend: str = "both") -> None:
     """A thin vertical colour bar in axes of its own, with its quantity and unit."""
     bar = figure.colorbar(image, cax=axes, extend=extend)
-    bar.outline.set_linewidth(0.5)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.5)
     bar.ax.tick_params(length=2, labelsize=8)
     bar.set_label(label, size=8.5)
 
@@ -243,7 +247,8 @@ def near_infrared(bands: Sequence[str]) -> str | None:
 def ndvi_of(picture: Picture) -> FloatArray | None:
     """NDVI of a picture, shape (y, x); None if its bands do not give one."""
     if picture.bands == ("ndvi",):
-        return picture.values[0]
+        only: FloatArray = picture.values[0]
+        return only
     infrared = near_infrared(picture.bands)
     if infrared is None or "red" not in picture.bands:
         return None

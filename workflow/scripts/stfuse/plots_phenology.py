@@ -59,7 +59,9 @@ def _errors(axes: Axes, errors: Mapping[str, FloatArray], title: str, reach: flo
         jitter = y + rng.uniform(-0.16, 0.16, seen.size)
         axes.plot(np.clip(seen, -reach, reach), jitter, marker_of(source), color=colour, ms=4, alpha=0.5, mew=0)
         words = f"{np.abs(seen).mean():.1f} d, {seen.size} of {found.size}" if seen.size else f"none of {found.size}"
-        axes.text(0.98, y - 0.31, words, size=8, color=colour, ha="right", va="center", transform=axes.get_yaxis_transform())
+        axes.text(
+            0.98, y - 0.31, words, size=8, color=colour, ha="right", va="center", transform=axes.get_yaxis_transform()
+        )
         if seen.size:
             axes.plot([np.median(seen)] * 2, [y - 0.25, y + 0.25], color=colour, lw=2.4)
     axes.axvline(0, color=INK, lw=0.9)
@@ -108,7 +110,7 @@ def phenology_figure(
     maps_end = HEAD + len(dates) * (size + 0.28)
     strip = 0.6 * len(sources) + 0.2
     figure = Figure((WIDTH, maps_end + (strip + 1.15 if errors else 0.05)))
-    note = "Per pixel, from a double logistic curve fitted to the NDVI series; the same colours in one row. Grey: no season found."
+    note = "Per pixel, from a double logistic curve fitted to the NDVI series; one colour scale a row. Grey: no season."
     heading(figure, title, note)
     for row, (transition, by_source) in enumerate(dates.items()):
         top = HEAD + row * (size + 0.28)
@@ -134,7 +136,8 @@ def phenology_figure(
 
 def _error_row(figure: Figure, errors: Mapping[str, Mapping[str, FloatArray]], top: float, high: float) -> None:
     """One panel of errors per transition date, all on one scale."""
-    words = "Errors of the fields' dates against the known truth: found - true, negative = too early. Bar: median. Numbers: mean |error|, fields with a date."
+    words = "Errors of the fields' dates against the known truth: found - true, negative = too early. "
+    words += "Bar: median. Numbers: mean |error|, fields with a date."
     figure.text(0.1 / WIDTH, 1 - top / figure.get_figheight(), words, size=8.5, color=SOFT, va="top")
     reach = max(symmetric([e for found in errors.values() for e in found.values()], 99), 2.0)
     wide = (WIDTH - 1.2 - 0.2 - (len(errors) - 1) * 0.2) / len(errors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -85,7 +86,10 @@ def _rows(basis: Picture) -> list[_Row]:
     if basis.bands == ("ndvi",):
         return [_Row("NDVI", ("ndvi",), (limits(basis.values),))]
     infrared = near_infrared(basis.bands)
-    wanted = [("True colour", ("red", "green", "blue")), ("False colour\n(nir, red, green)", (infrared, "red", "green"))]
+    wanted = [
+        ("True colour", ("red", "green", "blue")),
+        ("False colour\n(nir, red, green)", (infrared, "red", "green")),
+    ]
     if "swir16" in basis.bands:
         wanted[1:] = [("False colour\n(nir, swir16, red)", (infrared, "swir16", "red"))]
     found = [(title, tuple(str(b) for b in bands)) for title, bands in wanted if set(bands) <= set(basis.bands)]
@@ -123,7 +127,9 @@ class _Sheet:
         """What the row shows, upright at the left."""
         width, height = self.figure.get_size_inches()
         y = 1 - (self.top + self.size / 2) / height
-        self.figure.text((MARGIN + SIDE / 2 - 0.04) / width, y, words, rotation=90, size=8.5, color=SOFT, ha="center", va="center")
+        self.figure.text(
+            (MARGIN + SIDE / 2 - 0.04) / width, y, words, rotation=90, size=8.5, color=SOFT, ha="center", va="center"
+        )
 
     def down(self) -> None:
         self.top += self.size + GAP
@@ -134,7 +140,7 @@ def _head(axes: Axes, label: str, colour: str = INK, weight: str = "normal") -> 
 
 
 def _draw_inputs(sheet: _Sheet, inputs: Sequence[Picture], rows: Sequence[_Row], whole: Picture, box: Box) -> None:
-    left, right, bottom, top = whole.extent
+    left, right = whole.extent[:2]
     zoomed = box != whole.extent
     role = whole.label.partition(":")[0]
     shown = [*([Picture(f"{role}, whole scene", whole.values, whole.bands, whole.grid)] if zoomed else []), *inputs]
@@ -148,7 +154,7 @@ def _draw_inputs(sheet: _Sheet, inputs: Sequence[Picture], rows: Sequence[_Row],
                 if column < 1 + zoomed:
                     scale_bar(axes, right - left if first_whole else box[1] - box[0])
             if first_whole:
-                frame = {"fill": False, "edgecolor": "white", "linewidth": 1.4}
+                frame: dict[str, Any] = {"fill": False, "edgecolor": "white", "linewidth": 1.4}
                 axes.add_patch(Rectangle((box[0], box[2]), box[1] - box[0], box[3] - box[2], **frame))
             if column == len(shown) - 1 and len(row.bands) == 1:
                 sheet.bar(len(shown), image, row.title)
@@ -174,7 +180,7 @@ def _draw_predictions(
         axes = sheet.axes(column)
         image = show_map(axes, Picture("", error[None], ("error",), picture.grid), DIVERGING, -scale, scale)
         axes.set(xlim=box[:2], ylim=box[2:])
-        patch = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.5}
+        patch: dict[str, Any] = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.5}
         axes.text(0.03, 0.965, f"RMSE {rmse:.4f}", transform=axes.transAxes, size=8.5, va="top", bbox=patch)
     sheet.bar(len(predictions), image, "error (NDVI)" if truth.bands == ("ndvi",) else "error (reflectance)")
     sheet.say("Prediction - truth")

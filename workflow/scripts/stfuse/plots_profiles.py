@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,9 @@ class Profile:
     truth: Course | None = None
 
 
-def field_means(values: FloatArray, fields: NDArray[np.int32], numbers: Sequence[int], least: float = 0.5) -> FloatArray:
+def field_means(
+    values: FloatArray, fields: NDArray[np.int32], numbers: Sequence[int], least: float = 0.5
+) -> FloatArray:
     """Mean over the pixels of each field.
 
     Parameters
@@ -127,7 +130,9 @@ def _draw_course(axes: Axes, source: str, course: Course, styles: Mapping[str, t
     has_fused = bool(fused.any())
     if not has_fused:
         # A fused series holds the fine sensor's observed dates too: these are drawn once, as the sensor's own.
-        axes.plot(course.dates[observed], course.values[observed], shape, color=colour, mfc="white", ms=5, mew=1.2, zorder=4)
+        axes.plot(
+            course.dates[observed], course.values[observed], shape, color=colour, mfc="white", ms=5, mew=1.2, zorder=4
+        )
     axes.plot(course.dates[fused], course.values[fused], shape, color=colour, ms=5, mec="white", mew=0.4, zorder=5)
 
 
@@ -186,8 +191,23 @@ def _legend(figure: Figure, sources: Sequence[str], profiles: Sequence[Profile],
     for source in sources:
         width, dash = styles[source]
         fused = any(p.courses[source].fused.any() for p in profiles if source in p.courses)
-        look = {"mfc": colour_of(source) if fused else "white", "ms": 5, "mew": 1.2, "marker": marker_of(source)}
-        handles.append(Line2D([], [], color=colour_of(source), lw=width, ls=dash, label=f"{source}: {words[source]}" if source in words else source, **look))
+        look: dict[str, Any] = {
+            "mfc": colour_of(source) if fused else "white",
+            "ms": 5,
+            "mew": 1.2,
+            "marker": marker_of(source),
+        }
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color=colour_of(source),
+                lw=width,
+                ls=dash,
+                label=f"{source}: {words[source]}" if source in words else source,
+                **look,
+            )
+        )
     if any(p.truth for p in profiles):
         handles.append(Line2D([], [], color=TRUTH, lw=1, label="known truth"))
     rug = Line2D([], [], color=SOFT, marker="|", ls="", ms=8, mew=1.8, label="transition dates,\none line per source")
@@ -197,7 +217,11 @@ def _legend(figure: Figure, sources: Sequence[str], profiles: Sequence[Profile],
 
 @styled
 def profiles_figure(
-    profiles: Sequence[Profile], fields: NDArray[np.int32], words: Mapping[str, str], period: tuple[str, str], title: str
+    profiles: Sequence[Profile],
+    fields: NDArray[np.int32],
+    words: Mapping[str, str],
+    period: tuple[str, str],
+    title: str,
 ) -> Figure:
     """The mean NDVI of single fields through the season, one panel per field.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,7 +18,12 @@ def _shifts(axes: Axes, table: pd.DataFrame) -> None:
     for sensor, group in table.groupby("sensor"):
         accepted = group["shift_accepted"].astype(bool)
         for used, part in ((True, group[accepted]), (False, group[~accepted])):
-            style = {"marker": marker_of(str(sensor)), "s": 38, "edgecolors": colour_of(str(sensor)), "linewidths": 1.3}
+            style: dict[str, Any] = {
+                "marker": marker_of(str(sensor)),
+                "s": 38,
+                "edgecolors": colour_of(str(sensor)),
+                "linewidths": 1.3,
+            }
             words = f"{sensor}, {'moved' if used else 'left where it was'} ({len(part)})"
             face = colour_of(str(sensor)) if used else "none"
             if len(part):
@@ -53,7 +60,9 @@ def _clear(axes: Axes, table: pd.DataFrame) -> None:
         axes.plot(odd["day"], odd["clear"] * 100, "o", color=INK, mfc="none", ms=11, mew=1.2, label=words)
     axes.set(ylabel="clear (%)", ylim=(min(0.95 * table["clear"].min() * 100, 90), 101))
     axes.set_title("Clear share of the images")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, columnspacing=1.2, handletextpad=0.2, borderaxespad=0)
+    axes.legend(
+        loc="lower right", bbox_to_anchor=(1, 1), ncols=4, columnspacing=1.2, handletextpad=0.2, borderaxespad=0
+    )
 
 
 @styled
@@ -64,15 +73,20 @@ def quality_figure(quality: pd.DataFrame, title: str) -> Figure:
     ----------
     quality : DataFrame
         One row per sensor and date: sensor, date (ISO), clear (0..1), shift_x_m, shift_y_m (metres, NaN for the
-        reference sensor), shift_accepted, match_before, match_after (correlation with the reference image); and, if there,
-        suspect (words, where an image stands out of its season).
+        reference sensor), shift_accepted, match_before, match_after (correlation with the reference image);
+        suspect (words, where an image stands out of its season) may be left out.
     """
     table = quality.assign(day=pd.to_datetime(quality["date"]))
     moved = table.dropna(subset=["shift_x_m", "shift_y_m"])
     margin = pd.Timedelta(days=6)
     period = (table["day"].min() - margin, table["day"].max() + margin)
     figure = Figure((WIDTH, 5.1))
-    heading(figure, title, "Each image is moved as a whole onto the reference sensor's, unless the match does not rise or the shift cannot be told from zero.")
+    heading(
+        figure,
+        title,
+        "Each image is moved as a whole onto the reference sensor's, unless the match does not rise or the "
+        "shift cannot be told from zero.",
+    )
     left = place(figure, 0.75, 0.95, 2.9, 2.9)
     upper = place(figure, 4.45, 0.95, WIDTH - 4.45 - RIGHT, 1.45)
     lower = place(figure, 4.45, 3.05, WIDTH - 4.45 - RIGHT, 1.45)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
@@ -30,7 +33,7 @@ def _residuals(figure: Figure, pairs: Mapping[str, Pairs], quantity: str, top: f
     axes = place(figure, left, top, WIDTH - left - 2.3, 1.9)
     errors = {name: p - o for name, (p, o) in pairs.items()}
     pooled = np.concatenate(list(errors.values()))
-    reach = float(np.percentile(np.abs(pooled), 99)) if pooled.size else 1.0
+    reach = max(float(np.percentile(np.abs(pooled), 99)), 1e-4) if pooled.size else 1.0
     edges = np.linspace(-reach, reach, 81)
     for name, error in errors.items():
         share = np.histogram(error, edges)[0] / max(error.size, 1) * 100
@@ -39,6 +42,35 @@ def _residuals(figure: Figure, pairs: Mapping[str, Pairs], quantity: str, top: f
     axes.set(xlabel=f"residual, predicted - observed ({quantity})", ylabel="share of pixels (%)", xlim=(-reach, reach))
     axes.set_title("Residuals of all methods (central 99 %)")
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.02), handlelength=1.6)
+
+
+def _density(
+    axes: Axes, name: str, predicted: NDArray[np.float32], observed: NDArray[np.float32], low: float, high: float
+) -> PolyCollection:
+    """One method's panel: hexagons, the 1:1 line and the numbers."""
+    hexes = axes.hexbin(
+        observed,
+        predicted,
+        gridsize=60,
+        extent=(low, high, low, high),
+        mincnt=1,
+        cmap=COUNTS,
+        bins="log",
+        linewidths=0.1,
+    )
+    halo = [withStroke(linewidth=2.4, foreground="white", alpha=0.7)]
+    axes.plot([low, high], [low, high], color=INK, lw=1.1, ls=(0, (4, 3)), path_effects=halo)
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    axes.set_title(name, color=colour_of(name), weight="bold", pad=3)
+    axes.locator_params(nbins=5)
+    axes.grid(color=FAINT)
+    axes.set_axisbelow(True)
+    at = agreement(predicted, observed)
+    bias = at["bias"] if abs(at["bias"]) >= 5e-5 else 0.0
+    words = f"r = {at['r']:.3f}\nRMSE = {at['rmse']:.4f}\nbias = {bias:+.4f}\nn = {at['n']:,}".replace(",", " ")
+    patch: dict[str, Any] = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 2}
+    axes.text(0.03, 0.97, words, transform=axes.transAxes, va="top", size=8.5, linespacing=1.25, bbox=patch)
+    return hexes
 
 
 @styled
@@ -70,32 +102,18 @@ def scatter_figure(pairs: Mapping[str, Pairs], quantity: str, title: str, note: 
     pad = 0.03 * (high - low)
     low, high = low - pad, high + pad
     shown = []
-    halo = [withStroke(linewidth=2.4, foreground="white", alpha=0.7)]
-    for i, (name, (predicted, observed)) in enumerate(pairs.items()):
+    for i, (name, pair) in enumerate(pairs.items()):
         row, column = divmod(i, columns)
         axes = place(figure, left + column * (size + gap), head + row * (size + 0.3), size, size)
-        frame = (low, high, low, high)
-        options = {"gridsize": 60, "extent": frame, "mincnt": 1, "cmap": COUNTS, "bins": "log", "linewidths": 0.1}
-        shown.append(axes.hexbin(observed, predicted, **options))
-        axes.plot([low, high], [low, high], color=INK, lw=1.1, ls=(0, (4, 3)), path_effects=halo)
-        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-        axes.set_title(name, color=colour_of(name), weight="bold", pad=3)
-        axes.locator_params(nbins=5)
-        axes.grid(color=FAINT)
-        axes.set_axisbelow(True)
-        at = agreement(predicted, observed)
-        bias = at["bias"] if abs(at["bias"]) >= 5e-5 else 0.0
-        words = f"r = {at['r']:.3f}\nRMSE = {at['rmse']:.4f}\nbias = {bias:+.4f}\nn = {at['n']:,}".replace(",", " ")
-        patch = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 2}
-        axes.text(0.03, 0.97, words, transform=axes.transAxes, va="top", size=8.5, linespacing=1.25, bbox=patch)
-        axes.tick_params(labelleft=column == 0, labelbottom=i + columns >= len(pairs))
-        if column == 0:
-            axes.set_ylabel(f"predicted {quantity}")
-        if i + columns >= len(pairs):
-            axes.set_xlabel(f"observed {quantity}")
-    most = max(s.get_array().max() for s in shown if s.get_array().size) if any(s.get_array().size for s in shown) else 1
+        shown.append(_density(axes, name, *pair, low, high))
+        lowest = i + columns >= len(pairs)
+        axes.tick_params(labelleft=column == 0, labelbottom=lowest)
+        axes.set_ylabel(f"predicted {quantity}" if column == 0 else "")
+        axes.set_xlabel(f"observed {quantity}" if lowest else "")
+    # One scale for all panels, so that density can be compared.
+    most = max((int(counts.max()) for s in shown if (counts := np.asarray(s.get_array())).size), default=1)
     for hexes in shown:
-        hexes.norm.vmin, hexes.norm.vmax = 1, max(most, 2)
+        hexes.set_clim(1, max(most, 2))
     bar = place(figure, left + columns * (size + gap) - gap + 0.12, head + 0.1, 0.12, size - 0.2)
     colour_bar(figure, shown[0], bar, "pixels per hexagon", extend="neither")
     _residuals(figure, pairs, quantity, below, left)

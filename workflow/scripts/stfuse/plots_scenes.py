@@ -18,11 +18,13 @@ LEFT, RIGHT = 1.25, 0.25
 
 def months(axes: Axes, start: pd.Timestamp, end: pd.Timestamp, labels: bool = True) -> None:
     """A time axis over the period with month ticks, the year under January and under the first tick."""
-    axes.set_xlim(start, end)
+    axes.set_xlim(mdates.date2num(start), mdates.date2num(end))
     every = max(1, round((end - start).days / 30.4 / 12))
     locator = mdates.MonthLocator(interval=every)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, show_offset=False, formats=["%Y", "%b", "%d"] + ["%H:%M"] * 3))
+    axes.xaxis.set_major_formatter(
+        mdates.ConciseDateFormatter(locator, show_offset=False, formats=["%Y", "%b", "%d"] + ["%H:%M"] * 3)
+    )
     axes.tick_params(labelbottom=labels)
     axes.grid(axis="x", color=FAINT)
     axes.set_axisbelow(True)
@@ -52,7 +54,8 @@ def scenes_figure(scenes: pd.DataFrame, min_clear: float, title: str) -> Figure:
     sensors = list(dict.fromkeys(table["sensor"]))
     head, high, gap = 1.15, 0.95, 0.32
     figure = Figure((WIDTH, head + len(sensors) * (high + gap) + 0.1))
-    note = f"One stem per scene, as high as the clear share of the site; scenes under the dashed line ({min_clear:.0%}) are not fetched."
+    note = "One stem per scene, as high as the clear share of the site; "
+    note += f"scenes under the dashed line ({min_clear:.0%}) are not fetched."
     heading(figure, title, note)
     margin = pd.Timedelta(days=4)
     start, end = table["day"].min() - margin, table["day"].max() + margin
@@ -67,7 +70,9 @@ def scenes_figure(scenes: pd.DataFrame, min_clear: float, title: str) -> Figure:
         axes.axhline(min_clear * 100, color=INK, lw=0.8, ls=(0, (4, 3)))
         months(axes, start, end, labels=i == len(sensors) - 1)
         axes.set(ylim=(0, 100), yticks=[0, 50, 100], ylabel="clear (%)")
-        axes.set_title(f"{sensor}: {int(mine['kept'].sum())} of {len(mine)} scenes kept", color=colour_of(sensor), weight="bold")
+        axes.set_title(
+            f"{sensor}: {int(mine['kept'].sum())} of {len(mine)} scenes kept", color=colour_of(sensor), weight="bold"
+        )
     handles = [Line2D([], [], color=c, marker="x", ls="-", ms=5, label=why) for why, c in colours.items()]
     kept = Line2D([], [], color=SOFT, marker="o", ls="-", ms=5, label="kept (the sensor's colour)")
     height = figure.get_figheight()

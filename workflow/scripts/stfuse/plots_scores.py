@@ -94,7 +94,7 @@ def scores_figure(
     head, left, gap = 1.15, 1.65, 0.3
     heights = [max(ROW * len(table), 1.0) for table in tables.values()]
     figure = Figure((WIDTH, head + sum(heights) + len(tables) * 1.05 - 0.15))
-    note = "Large: mean over the dates that every method has. Small, below it: single dates. Hollow: worse than a baseline."
+    note = "Large: mean over the dates all methods have. Small, below it: single dates. Hollow: worse than a baseline."
     lines = "Dashed: mean of bilinear (coarse image enlarged). Dotted: mean of nearest (nearest fine date repeated)."
     heading(figure, title, note + "\n" + lines)
     wide = (WIDTH - left - 0.2 - (len(metrics) - 1) * gap) / len(metrics)

@@ -19,7 +19,7 @@ def _curve(axes: Axes, name: str, curve: pd.DataFrame) -> None:
     held = curve.dropna(subset=["held_loss"])
     if len(held):
         axes.plot(held["epoch"], held["held_loss"], color=colour, lw=1.3, ls=(0, (4, 2)), label="held-out samples")
-        best = held.loc[held["held_loss"].idxmin()]
+        best = held.iloc[int(held["held_loss"].to_numpy().argmin())]
         words = f"best held-out: epoch {best['epoch']:.0f}"
         axes.plot(best["epoch"], best["held_loss"], "o", color=colour, ms=6, mfc="white", mew=1.6, label=words)
     seconds = float(np.nanmax(curve["seconds"])) if curve["seconds"].notna().any() else math.nan
@@ -48,7 +48,11 @@ def training_figure(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
     head, high, gap = 0.95, 2.2, 0.75
     figure = Figure((WIDTH, head + max(rows * (high + gap), 0.2)))
     closed = f" Nothing to learn (closed form): {', '.join(without)}." if without else ""
-    heading(figure, title, "Loss falls as a method learns; held-out samples show whether what it learned carries over." + closed)
+    heading(
+        figure,
+        title,
+        "Loss falls as a method learns; held-out samples show whether what it learned carries over." + closed,
+    )
     wide = (WIDTH - 0.8 - 0.15 - (columns - 1) * 0.6) / columns
     for i, (name, curve) in enumerate(learned.items()):
         row, column = divmod(i, columns)

@@ -10,7 +10,7 @@ MIN_EXCESS = 0.03  # reflectance in blue
 
 
 def standing_out(brightness: NDArray[np.float64]) -> NDArray[np.float64]:
-    """By how much each image is brighter than its neighbours in time, where that is more than their own spread explains.
+    """By how much each image is brighter than its neighbours in time, beyond what their own spread explains.
 
     A one-sided Hampel test: above the neighbours' median by more than three of their median absolute deviations
     and by at least 0.03, repeated without those that stood out. Snow and a harvest last, haze does not.

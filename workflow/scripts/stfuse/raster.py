@@ -131,9 +131,7 @@ def read_variable(path: str | Path, bands: Sequence[str], variable: str) -> tupl
     return values, names, grid
 
 
-def read_series(
-    paths: Sequence[str | Path], bands: Sequence[str], variable: str, grid: GeoBox
-) -> Series:
+def read_series(paths: Sequence[str | Path], bands: Sequence[str], variable: str, grid: GeoBox) -> Series:
     """Read images named ``{date}.tif`` as one series, ordered by date.
 
     Parameters

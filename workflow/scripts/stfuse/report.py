@@ -92,16 +92,16 @@ def score_table(question: tuple[str, str], table: pd.DataFrame) -> ScoreTable:
     metrics = [m for m in MAIN if m in table and table[m].notna().any()]
     keys = {m: table[m].astype(float).map(lambda v, m=m: better_key(m, v)) for m in metrics}
     rows = []
-    for method in table.index:
+    for method, row in zip(map(str, table.index), table.to_dict("records"), strict=True):
         cells = []
         for metric in metrics:
-            value = float(table.loc[method, metric])
-            beaten = [b for b in BASELINES if metric in _words(table.loc[method, f"worse_than_{b}"])]
+            value = float(row[metric])
+            beaten = [b for b in BASELINES if metric in _words(row[f"worse_than_{b}"])]
             shown = written(metric, value)
             shown = shown.removeprefix("-") if shown and float(shown) == 0 else shown
             best = bool(shown) and keys[metric][method] == keys[metric].min()
             cells.append(Cell(shown, best, listed(beaten) if method not in BASELINES else ""))
-        cells += [Cell(str(int(float(table.loc[method, "dates"])))), Cell(str(table.loc[method, "n"]))]
+        cells += [Cell(str(int(float(row["dates"])))), Cell(str(row["n"]))]
         rows.append((method, method in BASELINES, cells))
     against = {"observed": "the observed images", "known": "the known, noise-free truth"}.get(truth, truth)
     what = "NDVI" if variable == "ndvi" else "Reflectance (mean over bands)"
@@ -138,9 +138,9 @@ def run_times(
     table = pd.DataFrame(rows)
     table["order"] = table["stage"].map(lambda s: STAGES.index(s) if s in STAGES else len(STAGES))
     out = []
-    for (_, stage, method), group in table.groupby(["order", "stage", "method"]):
+    for (_, stage, name), group in table.groupby(["order", "stage", "method"]):
         out.append({
-            "stage": str(stage), "method": str(method), "jobs": str(len(group)),
+            "stage": str(stage), "method": str(name), "jobs": str(len(group)),
             "seconds": f"{group['seconds'].sum():.1f}", "longest": f"{group['seconds'].max():.1f}",
             "cpu": _text(group["cpu"].sum(min_count=1), 1), "memory": _text(group["memory"].max(), 0),
         })  # fmt: skip
@@ -194,7 +194,8 @@ def site_remarks(site: Mapping[str, Any]) -> str:
         return str(site["remarks"])
     if "simulated" in site:
         return (
-            "Every pixel here is made by a program, and the noise-free truth is known on every day. That makes errors exact, "
+            "Every pixel here is made by a program, and the noise-free truth is known on every day. That makes "
+            "errors exact, "
             "but a made-up world is simpler than any real place: methods that win here need not win there."
         )
     return (
@@ -205,12 +206,12 @@ def site_remarks(site: Mapping[str, Any]) -> str:
 
 def experiment_words(experiment: Mapping[str, object]) -> str:
     """What an experiment does, for a reader who does not know the protocols' names."""
-    fine, coarse = experiment["fine"], experiment["coarse"]
+    fine, coarse, gap = experiment["fine"], experiment["coarse"], experiment.get("gap_days", 0)
     return {
-        "withheld": f"A clear {fine} date is hidden, with every {fine} scene within {experiment.get('gap_days', 0)} days of it, "
+        "withheld": f"A clear {fine} date is hidden, with every {fine} scene within {gap} days of it, "
         f"and predicted from {coarse} of that time and other {fine} dates. The hidden image is the truth.",
-        "reduced": f"All images are made coarser by the ratio of {coarse} to {fine} pixels, so that what is predicted, at the "
-        f"resolution of {coarse}, was really observed by {coarse} (Wald's protocol).",
-        "product": f"Clear {coarse} dates without a clear {fine} image are predicted at the resolution of {fine} and joined with the "
-        f"observed {fine} dates into a dense NDVI series. Nothing is hidden: this is what a user would make.",
+        "reduced": f"All images are made coarser by the ratio of {coarse} to {fine} pixels, so that what is predicted, "
+        f"at the resolution of {coarse}, was really observed by {coarse} (Wald's protocol).",
+        "product": f"Clear {coarse} dates without a clear {fine} image are predicted at the resolution of {fine} and "
+        f"joined with the observed {fine} dates into a dense NDVI series. Nothing is hidden: a user makes this.",
     }.get(str(experiment["protocol"]), "")

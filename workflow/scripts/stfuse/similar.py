@@ -226,8 +226,21 @@ def _copy_equal(
     return out
 
 
-@njit(parallel=True, fastmath=_FAST, cache=True)
-def _blend(fine, spectral, temporal, quality, forecast, tolerance, limit_s, limit_t, plain, nearness, either, out):  # type: ignore[no-untyped-def]
+@njit(parallel=True, fastmath=_FAST, cache=True)  # type: ignore[untyped-decorator]
+def _blend(
+    fine: FloatArray,
+    spectral: FloatArray,
+    temporal: FloatArray,
+    quality: FloatArray,
+    forecast: FloatArray,
+    tolerance: FloatArray,
+    limit_s: FloatArray,
+    limit_t: FloatArray,
+    plain: FloatArray,
+    nearness: FloatArray,
+    either: bool,
+    out: FloatArray,
+) -> None:
     """Weighted mean over the similar pixels of padded images; no branch and no temporary in the inner loop."""
     window = nearness.shape[0]
     for y in prange(out.shape[0]):
@@ -249,8 +262,8 @@ def _blend(fine, spectral, temporal, quality, forecast, tolerance, limit_s, limi
             out[y, x] = base + total / weights if weights > 0 else base
 
 
-@njit(parallel=True, cache=True)
-def _window_sd(padded, window, out):  # type: ignore[no-untyped-def]
+@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def _window_sd(padded: FloatArray, window: int, out: FloatArray) -> None:
     """Columns first, then rows: 2 w additions a pixel, in an order that no tiling changes."""
     width = padded.shape[1]
     for y in prange(out.shape[0]):

@@ -6,11 +6,13 @@ script imports. Rules therefore take these files as input. Standard library only
 
 from __future__ import annotations
 
-import ast
-from functools import lru_cache
+import re
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+# By text, not by syntax tree: this runs at every start of Snakemake, and parsing took longer than all else.
+IMPORT = re.compile(r"^[ \t]*(?:from (stfuse[\w.]*) import (\([^)]*\)|.*)|import (stfuse[\w.]*))", re.MULTILINE)
 
 
 def _file_of(module: str) -> Path | None:
@@ -20,19 +22,15 @@ def _file_of(module: str) -> Path | None:
     return as_file if parts and as_file.exists() else as_package if as_package.exists() else None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _direct(path: Path) -> frozenset[Path]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names.update([node.module, *(f"{node.module}.{alias.name}" for alias in node.names)])
-    ours = (_file_of(name) for name in names if name == "stfuse" or name.startswith("stfuse."))
-    return frozenset(f for f in ours if f)
+    for module, imported, plain in IMPORT.findall(path.read_text(encoding="utf-8")):
+        names.update([module, *(f"{module}.{name}" for name in re.findall(r"\w+", imported))] if module else [plain])
+    return frozenset(f for f in map(_file_of, names) if f)
 
 
-@lru_cache(maxsize=None)
+@cache
 def sources(*starts: Path) -> tuple[str, ...]:
     """Paths of all package files that the given files import, directly or not, with those in the package.
 
