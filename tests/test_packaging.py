@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -48,8 +49,6 @@ def test_set_up_runs_again_only_when_the_lock_is_newer(clone: Path) -> None:
     ready = (clone / ".venv/.ready").stat().st_mtime
     lock = clone / "envs/requirements.txt"
     lock.write_text(lock.read_text() + "\n")
-    import os
-
     os.utime(lock, (ready + 5, ready + 5))
     assert "-m venv --clear" in make("--dry-run", "demo", folder=clone).stdout
 
@@ -112,6 +111,14 @@ def test_results_are_ignored_but_for_their_readme_and_pictures() -> None:
     if run.returncode == 128:
         pytest.skip("not a git checkout")
     assert run.stdout.split() == names
+
+
+def test_nothing_that_is_made_is_tracked() -> None:
+    command = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if run.returncode == 128:
+        pytest.skip("not a git checkout")
+    assert run.stdout.split() == []
 
 
 def test_the_default_profile_leaves_default_resources_to_others() -> None:

@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 
 from small_scenes import SIX, rmse, sample
-from stfuse.bands import clip_to_valid
 from stfuse.channels import upsampled
 from stfuse.errors import InputError
-from stfuse.methods import srcnn, srcnn_pair
+from stfuse.methods import srcnn
 from stfuse.task import Series, Task
 from stfuse.tiles import predict as predict_tiled
 
@@ -103,21 +102,3 @@ def test_small_images_train():
 def test_no_samples_are_a_clear_error():
     with pytest.raises(InputError, match="no training samples"):
         srcnn.fit([], srcnn.Params(), 0)
-
-
-def test_values_are_held_to_their_physical_range():
-    wild = np.array([-2.0, 0.5, 2.0], np.float32)
-    np.testing.assert_allclose(clip_to_valid(wild, NDVI), [-1, 0.5, 1])
-    np.testing.assert_allclose(clip_to_valid(wild, ("red",)), [0, 0.5, 1.2])
-
-
-def test_the_pair_reading_sees_three_images_and_needs_its_reference():
-    params = srcnn_pair.Params(**QUICK)
-    learnt = srcnn_pair.fit([sample(48, d, NDVI) for d in (2, 5)], params, 0)
-    assert learnt["net.0.weight"].shape == (64, 3, 9, 9)
-    task, _ = sample(48, 8, NDVI)
-    task.fine.values[0, 0, :5, :5] = np.nan
-    said = srcnn_pair.predict(task, learnt, params)
-    np.testing.assert_array_equal(np.isnan(said[0, 0]), np.isnan(task.fine.values[0, 0]))
-    with pytest.raises(InputError, match="srcnn_pair needs a fine image"):
-        srcnn_pair.predict(sample(48, 8, NDVI, references=False)[0], learnt, params)

@@ -52,8 +52,10 @@ def prediction_samples(wildcards):
 
 
 def prediction_coarse(wildcards):
-    """The coarse image of the date."""
-    return [f for one in prediction_samples(wildcards) for f in one["coarse"]][:1]
+    """The coarse image that stands for the date."""
+    at_target = {case.at_target for case in prediction_runs(wildcards).values()} - {""}
+    used = [f for one in prediction_samples(wildcards) for f in one["coarse"]]
+    return [f for f in used if Path(f).stem in at_target][:1]
 
 
 def prediction_references(wildcards):
