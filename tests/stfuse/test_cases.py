@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stfuse.cases import Day, Days, cases, hidden, nearest, read_days, references, spread, targets, training_cases
+from stfuse.cases import (
+    Day,
+    Days,
+    cases,
+    hidden,
+    nearest,
+    read_days,
+    references,
+    spread,
+    taking_part,
+    targets,
+    training_cases,
+)
 from stfuse.errors import InputError
 from stfuse.needs import Needs
 
@@ -153,9 +165,18 @@ def test_nearest_prefers_the_earlier_of_two_equally_near() -> None:
 def test_scenes_of_one_day_are_one_day_and_unkept_scenes_do_not_count(tmp_path: Path) -> None:
     table = tmp_path / "scenes.csv"
     table.write_text(
-        "sensor,scene,date,clear,kept\n"
-        "landsat8,a,2018-06-06,0.7,1\n"
-        "landsat8,b,2018-06-06,0.9,1\n"
-        "landsat8,c,2018-06-22,0.1,0\n"
+        "sensor,scene,date,platform,clear,kept\n"
+        "landsat8,a,2018-06-06,landsat-8,0.7,1\n"
+        "landsat8,b,2018-06-06,landsat-8,0.9,1\n"
+        "landsat8,c,2018-06-22,landsat-8,0.1,0\n"
     )
-    assert read_days(table) == {"landsat8": {"2018-06-06": Day("2018-06-06", 0.9, ("a", "b"))}}
+    day = Day("2018-06-06", 0.9, ("a", "b"), ("landsat-8", "landsat-8"))
+    assert read_days(table) == {"landsat8": {"2018-06-06": day}}
+
+
+def test_only_named_platforms_take_part() -> None:
+    both = {d: Day(d, 1.0, (d,), (p,)) for d, p in ((day(0), "sentinel-2a"), (day(5), "sentinel-2b"))}
+    days = {"fine": both, "coarse": both}
+    assert taking_part(experiment(), days) == days
+    found = taking_part(experiment(platforms={"fine": ["sentinel-2a"]}), days)
+    assert (list(found["fine"]), list(found["coarse"])) == ([day(0)], [day(0), day(5)])

@@ -8,7 +8,6 @@ rule fit_bandpass:
     """Bring the bands of {wildcards.sensor} to those of the reference sensor."""
     input:
         pairs=bandpass_files,
-        code=code("ard_bandpass"),
     output:
         "results/ard/{site}/{sensor}/bandpass.json",
     log:
@@ -21,8 +20,9 @@ rule fit_bandpass:
         mem_mb=memory,
         runtime=runtime,
     params:
+        code=code("ard_bandpass"),
         pairs=bandpass_pairs,
-        site=site_entry,
+        site=site_keys("mask_dilation_m", "band_shifts_m", "bandpass"),
         sensor=sensor_entry,
         bands=sensor_bands,
     script:
@@ -35,7 +35,6 @@ rule prepare:
         scenes=raw_scenes,
         reference=reference_image,
         bandpass=bandpass_of,
-        code=code("ard"),
     output:
         image="results/ard/{site}/{sensor}/{date}.tif",
         quality="results/ard/{site}/{sensor}/{date}.csv",
@@ -49,7 +48,8 @@ rule prepare:
         mem_mb=memory,
         runtime=runtime,
     params:
-        site=site_entry,
+        code=code("ard"),
+        site=site_keys("mask_dilation_m", "band_shifts_m"),
         sensor=sensor_entry,
         bands=sensor_bands,
     script:
@@ -61,7 +61,6 @@ rule map_fields:
     input:
         map=field_map,
         images=field_images,
-        code=code("ard_fields"),
     output:
         "results/ard/{site}/fields.tif",
     log:
@@ -72,7 +71,8 @@ rule map_fields:
         mem_mb=memory,
         runtime=runtime,
     params:
-        site=site_entry,
+        code=code("ard_fields"),
+        site=site_keys(),
     script:
         "../scripts/ard_fields.py"
 
@@ -81,12 +81,13 @@ rule collect_quality:
     """One table of what was done to every scene of {wildcards.site}."""
     input:
         rows=quality_rows,
-        code=code("ard_quality"),
     output:
         "results/ard/{site}/quality.csv",
     log:
         "results/logs/ard/{site}/quality.log",
     conda:
         "../../envs/geo.yaml"
+    params:
+        code=code("ard_quality"),
     script:
         "../scripts/ard_quality.py"

@@ -15,7 +15,7 @@ sys.path.insert(0, str(SCRIPTS))
 from stfuse import cases as plan
 from stfuse.errors import InputError
 from stfuse.needs import Needs, read_needs, read_params
-from stfuse.sources import sources
+from stfuse.sources import digest
 
 
 def checked(kind, name=None):
@@ -107,9 +107,14 @@ def method_entry(wildcards):
     return {"name": wildcards.method, "file": method_file(wildcards.method).stem, "settings": settings}
 
 
-def site_entry(wildcards):
-    """The configuration of a job's site."""
-    return SITES[wildcards.site]
+def site_keys(*keys):
+    """The named settings of a job's site, and no others: changing a remark must not fetch an archive again."""
+
+    def of_job(wildcards):
+        site = SITES[wildcards.site]
+        return {key: site[key] for key in ("name", "crs", "bounds", *keys) if key in site}
+
+    return of_job
 
 
 def sensor_entry(wildcards):
@@ -123,18 +128,27 @@ def sensor_bands(wildcards):
 
 
 def code(script):
-    """The package files a script is made of: editing one reruns the jobs that use it."""
-    return list(sources(SCRIPTS / f"{script}.py"))
+    """A digest of all that a script is made of, as a parameter: editing a module reruns the jobs that use it."""
+    return digest(SCRIPTS / f"{script}.py")
 
 
-def method_code(wildcards):
-    """The files a method is made of."""
-    return list(sources(method_file(wildcards.method)))
+def code_with_method(script):
+    """The same, with the job's method file."""
+
+    def of_job(wildcards):
+        return digest(SCRIPTS / f"{script}.py", method_file(wildcards.method))
+
+    return of_job
 
 
 def days(site):
     """The kept scenes of a site by sensor and date, known once its catalogue was searched."""
     return plan.read_days(checkpoints.find_scenes.get(site=site).output.scenes)
+
+
+def experiment_days(experiment, site):
+    """Those of them that take part in an experiment."""
+    return plan.taking_part(experiment, days(site))
 
 
 def experiments_at(site):

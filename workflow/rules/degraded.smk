@@ -8,7 +8,6 @@ rule degrade:
     """Degrade {wildcards.sensor} of {wildcards.date} by the ratio of {wildcards.experiment}."""
     input:
         image="results/ard/{site}/{sensor}/{date}.tif",
-        code=code("degraded"),
     output:
         "results/degraded/{experiment}/{site}/{sensor}/{date}.tif",
     log:
@@ -21,7 +20,8 @@ rule degrade:
         mem_mb=memory,
         runtime=runtime,
     params:
-        site=site_entry,
+        code=code("degraded"),
+        site=site_keys(),
         resolution=degraded_resolution,
     script:
         "../scripts/degraded.py"

@@ -11,7 +11,6 @@ rule draw_prediction:
         observed=prediction_observed,
         coarse=prediction_coarse,
         references=prediction_references,
-        code=code("figures_prediction"),
     output:
         "results/figures/{experiment}/{site}/prediction_{date}.png",
     log:
@@ -19,6 +18,7 @@ rule draw_prediction:
     conda:
         "../../envs/geo.yaml"
     params:
+        code=code("figures_prediction"),
         methods=prediction_methods,
         bands=experiment_bands,
         variable=variable,
@@ -32,7 +32,6 @@ rule draw_scatter:
     input:
         fused=scatter_images,
         observed=scatter_observed,
-        code=code("figures_scatter"),
     output:
         "results/figures/{experiment}/{site}/scatter.png",
     log:
@@ -40,6 +39,7 @@ rule draw_scatter:
     conda:
         "../../envs/geo.yaml"
     params:
+        code=code("figures_scatter"),
         methods=experiment_methods,
         band="ndvi",
         bands=experiment_bands,
@@ -54,7 +54,6 @@ rule tabulate:
     input:
         summary="results/scores/summary.csv",
         rows=experiment_scores,
-        code=code("figures_table"),
     output:
         scores="results/tables/{experiment}/{site}/scores.csv",
         dates="results/tables/{experiment}/{site}/dates.csv",
@@ -62,6 +61,8 @@ rule tabulate:
         "results/logs/figures/{experiment}/{site}/table.log",
     conda:
         "../../envs/geo.yaml"
+    params:
+        code=code("figures_table"),
     script:
         "../scripts/figures_table.py"
 
@@ -71,7 +72,6 @@ rule draw_scores:
     input:
         table="results/tables/{experiment}/{site}/scores.csv",
         scores=experiment_scores,
-        code=code("figures_scores"),
     output:
         "results/figures/{experiment}/{site}/scores.png",
     log:
@@ -79,6 +79,7 @@ rule draw_scores:
     conda:
         "../../envs/geo.yaml"
     params:
+        code=code("figures_scores"),
         title=figure_title,
     script:
         "../scripts/figures_scores.py"
@@ -88,7 +89,6 @@ rule draw_training:
     """How the losses fell."""
     input:
         curves=training_curves,
-        code=code("figures_training"),
     output:
         "results/figures/{experiment}/{site}/training.png",
     log:
@@ -96,6 +96,7 @@ rule draw_training:
     conda:
         "../../envs/geo.yaml"
     params:
+        code=code("figures_training"),
         runs=training_runs,
         title=figure_title,
     script:
@@ -110,7 +111,6 @@ rule draw_profiles:
         fields="results/ard/{site}/fields.tif",
         known=known_truth,
         phenology=known_sites_phenology,
-        code=code("figures_profiles"),
     output:
         "results/figures/{experiment}/{site}/profiles.png",
     log:
@@ -118,6 +118,7 @@ rule draw_profiles:
     conda:
         "../../envs/geo.yaml"
     params:
+        code=code("figures_profiles"),
         sources=source_names,
         bands=experiment_bands,
         shown=fields_shown,
@@ -133,7 +134,6 @@ rule draw_phenology:
         images=source_images,
         tables=source_phenology,
         known=known_sites_phenology,
-        code=code("figures_phenology"),
     output:
         "results/figures/{experiment}/{site}/phenology.png",
     log:
@@ -141,6 +141,7 @@ rule draw_phenology:
     conda:
         "../../envs/geo.yaml"
     params:
+        code=code("figures_phenology"),
         sources=source_names,
         year=first_year,
         title=figure_title,
@@ -152,7 +153,6 @@ rule draw_scenes:
     """Which scenes {wildcards.site} has, and which are kept."""
     input:
         scenes="results/raw/{site}/scenes.csv",
-        code=code("figures_scenes"),
     output:
         "results/figures/{site}/scenes.png",
     log:
@@ -160,6 +160,7 @@ rule draw_scenes:
     conda:
         "../../envs/geo.yaml"
     params:
+        code=code("figures_scenes"),
         min_clear=site_min_clear,
         title=figure_title,
     script:
@@ -170,7 +171,6 @@ rule draw_quality:
     """What was done to every scene of {wildcards.site}."""
     input:
         quality="results/ard/{site}/quality.csv",
-        code=code("figures_quality"),
     output:
         "results/figures/{site}/quality.png",
     log:
@@ -178,6 +178,7 @@ rule draw_quality:
     conda:
         "../../envs/geo.yaml"
     params:
+        code=code("figures_quality"),
         title=figure_title,
     script:
         "../scripts/figures_quality.py"
@@ -189,7 +190,6 @@ rule report:
         figures=report_figures,
         tables=report_tables,
         template=f"{SCRIPTS}/stfuse/report.html.jinja",
-        code=code("figures_report"),
     output:
         f"results/{config['report']}.html",
     log:
@@ -197,6 +197,7 @@ rule report:
     conda:
         "../../envs/geo.yaml"
     params:
+        code=code("figures_report"),
         config=config,
         studies=STUDIES,
         experiments=EXPERIMENTS,

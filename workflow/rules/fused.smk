@@ -9,8 +9,6 @@ rule fuse:
     input:
         images=fused_inputs,
         state=state_of,
-        code=code("fused"),
-        method=method_code,
     output:
         "results/fused/{experiment}/{site}/{method}/seed{seed}/{date}.tif",
     log:
@@ -24,6 +22,7 @@ rule fuse:
         runtime=runtime,
         gpu=gpus,
     params:
+        code=code_with_method("fused"),
         sample=fused_sample,
         method=method_entry,
         bands=experiment_bands,

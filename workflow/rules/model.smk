@@ -8,8 +8,6 @@ rule train:
     """Let {wildcards.method} learn for {wildcards.experiment} with seed {wildcards.seed}."""
     input:
         samples=training_files,
-        code=code("model"),
-        method=method_code,
     output:
         state="results/model/{experiment}/{trainset}/{method}/seed{seed}.npz",
         curve="results/model/{experiment}/{trainset}/{method}/seed{seed}.csv",
@@ -25,6 +23,7 @@ rule train:
         runtime=runtime,
         gpu=gpus,
     params:
+        code=code_with_method("model"),
         samples=training_samples,
         method=method_entry,
         bands=experiment_bands,

@@ -9,7 +9,6 @@ rule find_phenology:
     input:
         series="results/series/{experiment}/{site}/{source}/seed{seed}.nc",
         fields="results/ard/{site}/fields.tif",
-        code=code("phenology"),
     output:
         image="results/phenology/{experiment}/{site}/{source}/seed{seed}.tif",
         table="results/phenology/{experiment}/{site}/{source}/seed{seed}.csv",
@@ -24,6 +23,7 @@ rule find_phenology:
         mem_mb=memory,
         runtime=runtime,
     params:
+        code=code("phenology"),
         labels=labels,
         params=phenology_settings,
     script:
@@ -35,12 +35,13 @@ rule score_phenology:
     input:
         tables=source_phenology,
         truth="results/simulated/{site}/phenology.csv",
-        code=code("phenology_scores"),
     output:
         "results/phenology/{experiment}/{site}/errors.csv",
     log:
         "results/logs/phenology/{experiment}/{site}/errors.log",
     conda:
         "../../envs/geo.yaml"
+    params:
+        code=code("phenology_scores"),
     script:
         "../scripts/phenology_scores.py"

@@ -24,7 +24,7 @@ checkpoint find_scenes:
         runtime=runtime,
     params:
         catalog=catalog_of,
-        site=site_entry,
+        site=site_keys("period", "sensors", "min_clear", "mask_dilation_m"),
         sensors=site_sensors,
     script:
         "../scripts/raw_scenes.py"
@@ -49,7 +49,7 @@ rule fetch:
         mem_mb=memory,
         runtime=runtime,
     params:
-        site=site_entry,
+        site=site_keys("sentinel2_offset"),
         sensor=sensor_entry,
         bands=sensor_bands,
     script:

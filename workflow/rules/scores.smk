@@ -12,7 +12,6 @@ rule score:
         known=known_truth,
         bilinear=bilinear_images,
         nearest=nearest_images,
-        code=code("scores"),
     output:
         "results/scores/{experiment}/{site}/{method}/seed{seed}.csv",
     log:
@@ -25,6 +24,7 @@ rule score:
         mem_mb=memory,
         runtime=runtime,
     params:
+        code=code("scores"),
         labels=labels,
         bands=experiment_bands,
         variable=variable,
@@ -37,7 +37,6 @@ rule collect_scores:
     """Every score in one table, and a summary of it."""
     input:
         rows=all_scores,
-        code=code("scores_all"),
     output:
         everything="results/scores/all.csv",
         summary="results/scores/summary.csv",
@@ -45,5 +44,7 @@ rule collect_scores:
         "results/logs/scores/all.log",
     conda:
         "../../envs/geo.yaml"
+    params:
+        code=code("scores_all"),
     script:
         "../scripts/scores_all.py"

@@ -10,7 +10,6 @@ rule assemble:
     input:
         fused=series_fused,
         observed=series_observed,
-        code=code("series"),
     output:
         "results/series/{experiment}/{site}/{source}/seed{seed}.nc",
     log:
@@ -24,10 +23,11 @@ rule assemble:
         mem_mb=memory,
         runtime=runtime,
     params:
+        code=code("series"),
         labels=labels,
         bands=experiment_bands,
         variable=variable,
-        site=site_entry,
+        site=site_keys("period"),
         settings=series_settings,
         resolution=fine_resolution,
     script:

@@ -3,8 +3,6 @@
 
 rule simulate:
     """Make the world of {wildcards.site} and the archive that observes it."""
-    input:
-        code=code("simulated"),
     output:
         catalog="results/simulated/{site}/catalog.json",
         truth="results/simulated/{site}/truth.nc",
@@ -17,11 +15,11 @@ rule simulate:
         "results/benchmarks/simulated/{site}.tsv"
     conda:
         "../../envs/geo.yaml"
-    threads: 2
     resources:
         mem_mb=memory,
         runtime=runtime,
     params:
-        site=site_entry,
+        code=code("simulated"),
+        site=site_keys("period", "simulated"),
     script:
         "../scripts/simulated.py"

@@ -10,7 +10,7 @@ def raw_scenes(wildcards):
 def hidden_at(site):
     """Dates of the reference sensor that some experiment hides: nothing may be fitted to them."""
     sensor = SITES[site]["reference"]
-    hides = [plan.hidden(e, days(site)).get(sensor, set()) for e in experiments_at(site)]
+    hides = [plan.hidden(e, experiment_days(e, site)).get(sensor, set()) for e in experiments_at(site)]
     return set().union(*hides)
 
 

@@ -30,7 +30,7 @@ def aux_of(experiment, method):
 def with_aux(experiment, site, method, found):
     """The cases for which the method's auxiliary images exist as well."""
     sensors = aux_of(experiment, method).values()
-    return [c for c in found if all(c.at_target in days(site).get(s, {}) for s in sensors)]
+    return [c for c in found if all(c.at_target in experiment_days(experiment, site).get(s, {}) for s in sensors)]
 
 
 def sample(experiment, site, method, case, wald):

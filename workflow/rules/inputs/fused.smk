@@ -3,7 +3,7 @@
 
 def method_cases(experiment, site, method):
     """What a method predicts in an experiment at a site."""
-    return with_aux(experiment, site, method, plan.cases(experiment, days(site), NEEDS[method]))
+    return with_aux(experiment, site, method, plan.cases(experiment, experiment_days(experiment, site), NEEDS[method]))
 
 
 def fused_sample(wildcards):
@@ -42,7 +42,7 @@ def ard_images(site):
     found = set()
     for experiment in experiments_at(site):
         for method in experiment["methods"]:
-            learned = plan.training_cases(experiment, days(site), NEEDS[method])
+            learned = plan.training_cases(experiment, experiment_days(experiment, site), NEEDS[method])
             wald = {True: plan.uses_wald(experiment, NEEDS[method]), False: experiment["protocol"] == "reduced"}
             predicted = method_cases(experiment, site, method)
             for training, used in ((True, with_aux(experiment, site, method, learned)), (False, predicted)):

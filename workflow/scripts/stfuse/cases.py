@@ -31,11 +31,14 @@ class Day:
         Clear share of the site, 0..1, of the clearest scene.
     scenes : tuple of str
         Scene ids, merged into one image by the stage `ard`.
+    platforms : tuple of str
+        The platform of each scene, such as ``sentinel-2a``.
     """
 
     date: str
     clear: float
     scenes: tuple[str, ...]
+    platforms: tuple[str, ...] = ()
 
 
 Days = Mapping[str, Mapping[str, Day]]
@@ -77,13 +80,24 @@ def _read_days(path: str, changed: int) -> Days:
             of_sensor = days.setdefault(row["sensor"], {})
             before = of_sensor.get(row["date"], Day(row["date"], 0.0, ()))
             clear = max(before.clear, float(row["clear"]))
-            of_sensor[row["date"]] = Day(row["date"], clear, (*before.scenes, row["scene"]))
+            scenes, platforms = (*before.scenes, row["scene"]), (*before.platforms, row["platform"])
+            of_sensor[row["date"]] = Day(row["date"], clear, scenes, platforms)
     return days
 
 
 def read_days(path: str | Path) -> Days:
     """Read the kept rows of ``scenes.csv``; scenes of one sensor and day belong together."""
     return _read_days(str(path), Path(path).stat().st_mtime_ns)
+
+
+def taking_part(experiment: Mapping[str, Any], days: Days) -> Days:
+    """The days an experiment uses: where it names ``platforms`` of a sensor, those on which only they passed."""
+    named: Mapping[str, list[str]] = experiment.get("platforms", {})
+
+    def counts(sensor: str, day: Day) -> bool:
+        return sensor not in named or all(p.startswith(tuple(named[sensor])) for p in day.platforms)
+
+    return {sensor: {d: day for d, day in known.items() if counts(sensor, day)} for sensor, known in days.items()}
 
 
 def days_between(one: str, other: str) -> int:

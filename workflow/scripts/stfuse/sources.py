@@ -1,11 +1,13 @@
 """Which files of the package a piece of code is made of.
 
 Snakemake reruns a job when its script changes, but not when a module changes that the
-script imports. Rules therefore take these files as input. Standard library only.
+script imports. Rules therefore take a digest of these files as a parameter: a checkout or a
+touch changes nothing, and the list of a job's inputs holds data only. Standard library only.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import cache
 from pathlib import Path
@@ -47,3 +49,12 @@ def sources(*starts: Path) -> tuple[str, ...]:
             found.add(path)
             queue += _direct(path)
     return tuple(sorted(str(f) for f in found if f.is_relative_to(PACKAGE)))
+
+
+@cache
+def digest(*starts: Path) -> str:
+    """A short fingerprint of the package files that the given files are made of, by name and content."""
+    total = hashlib.sha256()
+    for path in sources(*starts):
+        total.update(Path(path).relative_to(PACKAGE).as_posix().encode() + b"\0" + Path(path).read_bytes())
+    return total.hexdigest()[:12]
