@@ -31,6 +31,7 @@ TOP = {
     ),
     *("config", "envs", "results", "tests", "workflow"),
 }
+RULES = sorted((WORKFLOW / "rules").rglob("*.smk"))
 RASTER_LIBRARIES = {"rasterio", "osgeo", "rioxarray"}
 
 
@@ -115,13 +116,36 @@ def test_a_stages_rules_run_its_scripts_and_write_into_its_folder(stage: str) ->
     assert folders <= allowed, f"rules/{stage}.smk writes into {sorted(folders - allowed)}"
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_rule_says_log_environment_and_what_it_is_for(stage: str) -> None:
-    text = (WORKFLOW / f"rules/{stage}.smk").read_text()
-    for rule in re.split(r"^(?:rule|checkpoint) ", text, flags=re.MULTILINE)[1:]:
-        name = rule.split(":")[0]
-        for part in ('"""', "    log:", "    conda:", "    script:"):
-            assert part in rule, f"rule {name} in rules/{stage}.smk lacks {part.strip()}"
+# What Slurm, a reader of the logs and `make bench` need of every rule that runs a script.
+PARTS = ('"""', "    log:", "    benchmark:", "    conda:", "    resources:", " mem_mb=", " runtime=", "    script:")
+
+
+def test_every_rule_says_what_it_is_for_where_it_logs_and_what_it_takes() -> None:
+    rules = {
+        f"{named(file)}:{rule.split(':')[0]}": rule
+        for file in RULES
+        for rule in re.split(r"^(?:rule|checkpoint) ", file.read_text(), flags=re.MULTILINE)[1:]
+    }
+    assert len(rules) > 20
+    lacking = {name: [part.strip() for part in PARTS if part not in rule] for name, rule in rules.items()}
+    assert {name: parts for name, parts in lacking.items() if parts} == {}
+
+
+def test_rules_lie_in_the_files_of_stages_and_functions_beside_them() -> None:
+    assert {file.stem for file in RULES} == {"common", *STAGES}
+    inputs = [file for file in RULES if file.parent.name == "inputs"]
+    assert [named(file) for file in inputs if re.search(r"^(rule|checkpoint) ", file.read_text(), re.MULTILINE)] == []
+    unused = [
+        named(file)
+        for file in inputs
+        if f'include: "inputs/{file.name}"' not in (WORKFLOW / f"rules/{file.name}").read_text()
+    ]
+    assert unused == []
+
+
+def test_scripts_leave_the_first_line_to_snakemake() -> None:
+    """It puts lines of its own before a script's, and `from __future__` must come first."""
+    assert [named(f) for f in SCRIPTS.glob("*.py") if "__future__" in modules(f)] == []
 
 
 def test_files_are_opened_by_the_raster_module_alone() -> None:
@@ -141,7 +165,7 @@ def test_scripts_mention_snakemake_only_where_they_start() -> None:
         assert ast.unparse(main).startswith("if __name__ == '__main__':"), f"{named(script)} ends without a main block"
         mentions = [n.id for part in body for n in ast.walk(part) if isinstance(n, ast.Name) and n.id == "snakemake"]
         assert mentions == [], f"{named(script)} uses snakemake outside its main block"
-        job = re.search(r"\n    with job\(snakemake\.log\[0\], snakemake\.threads\):", ast.unparse(main))
+        job = re.search(r"\n    with job\(snakemake\.log\[0\], snakemake\.threads(, .*)?\):", ast.unparse(main))
         assert job, f"{named(script)} runs outside `job`"
 
 
@@ -178,7 +202,7 @@ def test_no_code_branches_on_a_methods_name() -> None:
     names -= {"bilinear", "nearest", "temporal"}
     code = [f for f in SCRIPTS.rglob("*.py") if f not in METHODS]
     assert {named(f): compared(f) & names for f in code if compared(f) & names} == {}
-    rules = {f: re.sub(r"#.*", "", f.read_text()) for f in [ROOT / "Snakefile", *WORKFLOW.glob("rules/*.smk")]}
+    rules = {f: re.sub(r"#.*", "", f.read_text()) for f in [ROOT / "Snakefile", *RULES]}
     assert [(named(f), name) for f, text in rules.items() for name in names if re.search(rf"\b{name}\b", text)] == []
 
 
@@ -186,7 +210,7 @@ def test_files_and_functions_are_small() -> None:
     assert {named(f): n for f in python_files() if (n := len(f.read_text().splitlines())) >= 300} == {}
     long = {f"{named(f)}:{d.name}": code_lines(d) for f in SCRIPTS.rglob("*.py") for d in functions(f)}
     assert {name: lines for name, lines in long.items() if lines >= 50} == {}
-    rules = [ROOT / "Snakefile", *WORKFLOW.glob("rules/*.smk")]
+    rules = [ROOT / "Snakefile", *RULES]
     assert {named(f): n for f in rules if (n := len(f.read_text().splitlines())) >= 300} == {}
 
 
@@ -197,6 +221,14 @@ def test_public_functions_and_modules_say_what_they_are() -> None:
         public = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef) and not n.name.startswith("_")]
         silent += [f"{named(path)}:{getattr(n, 'name', '')}" for n in (tree, *public) if not ast.get_docstring(n)]
     assert silent == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md"])
+def test_links_and_pictures_lead_to_files(page: str) -> None:
+    text = (ROOT / page).read_text()
+    links = re.findall(r"\]\(([^)\s]+)", text) + re.findall(r'(?:src|href)="([^"]+)"', text)
+    local = [link.split("#")[0] for link in links if not re.match(r"\w+:|#", link)]
+    assert [link for link in local if not ((ROOT / page).parent / link).exists()] == []
 
 
 def test_no_file_names_a_place_on_somebodys_machine() -> None:

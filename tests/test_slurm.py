@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import subprocess
 import sys
@@ -11,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import rasterio
+
+from whole_runs import lean_repository, rows, smallest
 
 ROOT = Path(__file__).parents[1]
 NODE = ROOT / "tests/slurm_node.sh"
@@ -97,11 +98,6 @@ def test_a_job_that_fails_on_slurm_fails_the_run(on_node: Callable[..., Finished
     assert set(completed(tmp_path / "node").values()) == {"FAILED"}
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as table:
-        return list(csv.DictReader(table))
-
-
 def pixels(path: Path) -> tuple[str, bytes]:
     """Type and bytes of the stored pixels of all bands."""
     with rasterio.open(path) as source:
@@ -110,19 +106,17 @@ def pixels(path: Path) -> tuple[str, bytes]:
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("config", ["tests/config/smallest.yaml"])
-def test_the_smallest_road_gives_the_same_on_slurm_as_here(
-    on_node: Callable[..., Finished], tmp_path: Path, config: str
-) -> None:
-    road = ["results/scores/all.csv", "--configfile", str(ROOT / config)]
+def test_the_smallest_road_gives_the_same_on_slurm_as_here(on_node: Callable[..., Finished], tmp_path: Path) -> None:
+    root = lean_repository(tmp_path / "repository")
+    road = ["results/scores/all.csv", *smallest(root)]
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
     local = subprocess.run(
-        snakemake(ROOT / "Snakefile", here, "--cores", "2", *road), capture_output=True, text=True, check=False
+        snakemake(root / "Snakefile", here, "--cores", "2", *road), capture_output=True, text=True, check=False
     )
     assert local.returncode == 0, local.stdout + local.stderr
-    run = on_node(tmp_path / "node", *snakemake(ROOT / "Snakefile", there, *PROFILE, *road))
+    run = on_node(tmp_path / "node", *snakemake(root / "Snakefile", there, *PROFILE, *road))
     assert run.returncode == 0, run.stdout + run.stderr
 
     jobs = completed(tmp_path / "node")

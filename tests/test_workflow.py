@@ -1,41 +1,34 @@
-"""The workflow as a user meets it: dry runs, wrong configs, the smallest road from catalogue to report."""
+"""The workflow as a user meets it: dry runs, wrong configs, what a change remakes on the smallest road."""
 
 from __future__ import annotations
 
-import csv
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-ROOT = Path(__file__).parents[1]
-SMALLEST = ["--configfile", str(ROOT / "tests/config/smallest.yaml")]
-NOTHING = "Nothing to be done"
+from whole_runs import NOTHING, ROOT, jobs_of, lean_repository, rows, run_once, smallest, snakemake
 
-
-def snakemake(folder: Path, *arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--directory", str(folder)]
-    command += ["--snakefile", str(root / "Snakefile"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+# What gathers results of several methods: the one thing of the others that a new method may remake.
+AGGREGATES = re.compile(r"collect_\w+|tabulate|draw_\w+|report")
 
 
-def jobs_of(run: subprocess.CompletedProcess[str]) -> list[str]:
-    """Names of the rules in the first table of job counts, but `all`."""
-    rows = re.findall(r"^(\w+) +(\d+)$", run.stderr + run.stdout, flags=re.MULTILINE)
-    counts = {name: int(count) for name, count in rows if name not in ("total", "all")}
-    return sorted(name for name, count in counts.items() for _ in range(count))
+@pytest.fixture(scope="session")
+def lean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository with two methods in its config, which the smallest experiment takes both."""
+    return lean_repository(tmp_path_factory.mktemp("lean") / "repository")
 
 
 @pytest.fixture(scope="module")
-def road(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def road(tmp_path_factory: pytest.TempPathFactory, lean: Path) -> Path:
     """The smallest road, run once; tests copy it before they change anything."""
-    folder = tmp_path_factory.mktemp("road")
-    run = snakemake(folder, *SMALLEST)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return folder
+    return run_once(tmp_path_factory, "road", *smallest(lean), root=lean)
 
 
 @pytest.fixture
@@ -73,68 +66,128 @@ def test_a_wrong_config_is_refused_before_any_job(tmp_path: Path, setting: str) 
     assert not (tmp_path / "results").exists()
 
 
+SITE: dict[str, Any] = yaml.safe_load((ROOT / "tests/config/sites/smallest.yaml").read_text())
+EXPERIMENT: dict[str, Any] = yaml.safe_load((ROOT / "tests/config/experiments/smallest_withheld.yaml").read_text())
+# What is wrong -> the site's entry, the experiment's entry, and what the message must name.
+UNFIT: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
+    "no catalogue": (
+        {k: v for k, v in SITE.items() if k not in ("simulated", "fields")} | {"catalog": "nowhere/catalog.json"},
+        EXPERIMENT,
+        "nowhere/catalog.json",
+    ),
+    "ndvi of swapped bands": (SITE, EXPERIMENT | {"variable": "ndvi", "bands": ["nir08", "red"]}, "nir08.*red"),
+    "unknown band": (SITE, EXPERIMENT | {"bands": ["red", "ultraviolet"]}, "ultraviolet"),
+    "reversed bounds": (SITE | {"bounds": [500490, 5630760, 500010, 5631240]}, EXPERIMENT, "bounds.*500490"),
+    "unknown CRS": (SITE | {"crs": "EPSG:999999"}, EXPERIMENT, "EPSG:999999"),
+    "reference not there": (SITE | {"reference": "landsat8_pan"}, EXPERIMENT, "reference.*landsat8_pan"),
+    "auxiliary series not there": (SITE, EXPERIMENT | {"methods": ["sharp"]}, "sharp.*pan"),
+}
+
+
+@pytest.mark.parametrize("wrong", UNFIT)
+def test_parts_that_do_not_fit_are_refused_before_any_job(tmp_path: Path, wrong: str) -> None:
+    site, experiment, named = UNFIT[wrong]
+    mine = tmp_path / "mine"
+    entries = {
+        "sites/unfit.yaml": site,
+        "experiments/unfit.yaml": experiment | {"sites": ["unfit"]},
+        "studies/unfit.yaml": {"title": "Unfit", "experiments": ["unfit"]},
+        "config.yaml": {"folders": ["mine"], "studies": ["unfit"]},
+    }
+    root = ROOT
+    if experiment["methods"] == ["sharp"]:
+        root = lean_repository(tmp_path / "repository")
+        methods = root / "workflow/scripts/stfuse/methods"
+        (methods / "sharp.py").write_text(
+            (methods / "bilinear.py").read_text().replace("Needs(", 'Needs(aux=("pan",), ')
+        )
+        entries["config.yaml"] |= {"methods": {"sharp": {}}}
+    for name, entry in entries.items():
+        (mine / name).parent.mkdir(parents=True, exist_ok=True)
+        (mine / name).write_text(yaml.safe_dump(entry))
+    run = snakemake(tmp_path, "-n", "--configfile", str(mine / "config.yaml"), root=root)
+    said = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert re.search(f"{named}.*Cure", said, flags=re.DOTALL), said
+    assert not (tmp_path / "results").exists()
+
+
 @pytest.mark.e2e
 def test_the_smallest_road_ends_in_a_report_and_scores(road: Path) -> None:
     assert (road / "results/report_smallest.html").stat().st_size > 10_000
-    with (road / "results/scores/all.csv").open(newline="") as table:
-        rows = list(csv.DictReader(table))
-    assert {row["method"] for row in rows} == {"bilinear", "temporal"}
-    assert {row["truth"] for row in rows} == {"observed", "known"}
+    scores = rows(road / "results/scores/all.csv")
+    assert {row["method"] for row in scores} == {"bilinear", "temporal"}
+    assert {row["truth"] for row in scores} == {"observed", "known"}
 
 
 @pytest.mark.e2e
-def test_a_second_run_does_nothing(road: Path) -> None:
-    run = snakemake(road, *SMALLEST)
+def test_a_second_run_does_nothing(copy: Path, lean: Path) -> None:
+    run = snakemake(copy, *smallest(lean), root=lean)
     assert NOTHING in run.stdout + run.stderr
 
 
 @pytest.mark.e2e
-def test_a_touched_source_file_remakes_nothing(copy: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(ROOT, tmp_path / "repo", ignore=shutil.ignore_patterns(".*", "results")))
-    # The copy's sources are newer than every result but the same: a checkout must not cost a rerun.
-    run = snakemake(copy, "-n", *SMALLEST, "--rerun-triggers", "mtime", root=root)
-    assert NOTHING in run.stdout + run.stderr
+def test_a_new_checkout_elsewhere_remakes_nothing(copy: Path, tmp_path: Path) -> None:
+    """Its files are newer than every result and lie in another folder, but say the same."""
+    root = lean_repository(tmp_path / "repository")
+    run = snakemake(copy, "-n", *smallest(root), root=root)
+    assert NOTHING in run.stdout + run.stderr, jobs_of(run)
 
 
 @pytest.mark.e2e
-def test_a_deleted_scene_remakes_only_what_depends_on_it(copy: Path) -> None:
+def test_an_edited_module_remakes_what_is_made_with_it(copy: Path, tmp_path: Path) -> None:
+    root = lean_repository(tmp_path / "repository")
+    module = root / "workflow/scripts/stfuse/methods/temporal.py"
+    module.write_text(module.read_text() + "\n# Another version.\n")
+    run = snakemake(copy, "-n", *smallest(root), root=root)
+    remade = [name for name in jobs_of(run) if not AGGREGATES.fullmatch(name)]
+    assert remade == ["fuse", "score", "train"]
+
+
+@pytest.mark.e2e
+def test_a_deleted_scene_remakes_only_what_depends_on_it(copy: Path, lean: Path) -> None:
     scenes = sorted((copy / "results/raw/smallest/sentinel2").iterdir())
     shutil.rmtree(scenes[0])
     date = re.sub(r".*(\d{4})(\d{2})(\d{2})T.*", r"\1-\2-\3", scenes[0].name)
-    run = snakemake(copy, *SMALLEST)
+    run = snakemake(copy, *smallest(lean), root=lean)
     assert run.returncode == 0, run.stderr
     assert jobs_of(run).count("fetch") == 1
     prepared = re.findall(r"output: results/ard/smallest/\w+/([\d-]+)\.tif", run.stderr)
     assert date in prepared
     assert "simulate" not in jobs_of(run)
-    assert NOTHING in snakemake(copy, *SMALLEST).stderr + snakemake(copy, *SMALLEST).stdout
+    again = snakemake(copy, *smallest(lean), root=lean)
+    assert NOTHING in again.stderr + again.stdout
+
+
+MINE = """
+from dataclasses import dataclass
+import numpy as np
+from stfuse.task import Needs, no_fit as fit
+NEEDS = Needs(references="nearest")
+@dataclass(frozen=True)
+class Params:
+    offset: float = 0.0
+def halo(params):
+    return 0
+def predict(task, state, params):
+    return (task.fine.values[:1] + np.float32(params.offset)).repeat(len(task.dates), axis=0)
+"""
 
 
 @pytest.mark.e2e
 def test_adding_a_method_takes_one_file_and_one_line(copy: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(ROOT, tmp_path / "repo", ignore=shutil.ignore_patterns(".*", "results")))
-    methods = root / "workflow/scripts/stfuse/methods"
-    (methods / "mine.py").write_text(
-        "from dataclasses import dataclass\n"
-        "import numpy as np\n"
-        "from stfuse.task import Needs, no_fit as fit\n"
-        'NEEDS = Needs(references="nearest")\n'
-        "@dataclass(frozen=True)\n"
-        "class Params:\n"
-        "    offset: float = 0.0\n"
-        "def halo(params):\n"
-        "    return 0\n"
-        "def predict(task, state, params):\n"
-        "    return (task.fine.values[:1] + np.float32(params.offset)).repeat(len(task.dates), axis=0)\n"
-    )
+    root = lean_repository(tmp_path / "repository")
+    (root / "workflow/scripts/stfuse/methods/mine.py").write_text(MINE)
     config = root / "config/config.yaml"
     config.write_text(config.read_text().replace("methods:\n", "methods:\n  mine: {offset: 0.01}\n"))
-    chosen = root / "tests/config/experiments/smallest_withheld.yaml"
-    chosen.write_text(chosen.read_text().replace("[bilinear, temporal]", "all"))
-    only = ["--rerun-triggers", "mtime"]
-    target = "results/scores/smallest_withheld/smallest/mine/seed0.csv"
-    run = snakemake(copy, target, *only, "--configfile", str(root / "tests/config/smallest.yaml"), root=root)
+
+    planned = snakemake(copy, "-n", *smallest(root), root=root)
+    blocks = re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)+)", planned.stdout + planned.stderr, re.MULTILINE)
+    others = [(name, said) for name, said in blocks if not AGGREGATES.fullmatch(name) and name != "all"]
+    assert sorted(name for name, _ in others) == ["fuse", "score", "train"]
+    assert [name for name, said in others if "method=mine" not in said] == []
+
+    run = snakemake(copy, *smallest(root), root=root)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert jobs_of(run) == ["fuse", "score", "train"]
-    with (copy / target).open(newline="") as table:
-        assert {row["method"] for row in csv.DictReader(table)} == {"mine"}
+    assert {row["method"] for row in rows(copy / "results/scores/all.csv")} == {"bilinear", "temporal", "mine"}
+    assert "mine" in (copy / "results/report_smallest.html").read_text()

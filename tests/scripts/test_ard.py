@@ -149,34 +149,76 @@ def test_published_and_no_bandpass_need_no_pairs(tmp_path: Path) -> None:
     assert lines["red"]["slope"] == 1
 
 
-def test_too_few_pixels_fall_back_to_the_published_line_and_say_so(raw: Path) -> None:
+def test_a_single_pair_falls_back_to_the_published_line_and_says_so(raw: Path) -> None:
     make(raw, ["S2_B"], "2020-03-11")
     pairs = [{"scenes": [raw / "L8_B"], "reference": raw / "sentinel2" / "2020-03-11.tif"}]
     fit_bandpass(pairs, SENSORS["landsat8"], SITE, BANDS, raw / "b.json")
     line = json.loads((raw / "b.json").read_text())["red"]
     assert (line["rule"], line["slope"]) == ("published", 1.02)
-    assert "fit refused" in line["why"]
+    assert line["why"] == "fit refused: too few dates (1, 3 are needed)"
 
 
-def test_a_coincident_pair_gives_the_line_between_the_sensors(tmp_path: Path) -> None:
+@pytest.fixture
+def pairs(tmp_path: Path) -> list[dict[str, Any]]:
+    """Three coincident days."""
     root = tmp_path / "a"
-    for i, seed in enumerate((1, 2)):
+    for seed in (1, 2, 3):
         bands = landsat8_bands(seed=seed)
-        add_item(root, "landsat-c2-l2", f"L{i}", f"2020-03-0{i + 1}T10:40:00Z", bands, {"platform": "landsat-8"})
-    site = {**SITE, "sensors": ["landsat8"]}
-    find_scenes(str(write_catalog(root)), site, SENSORS, tmp_path / "scenes.csv", tmp_path / "items.json")
+        add_item(root, "landsat-c2-l2", f"L{seed}", f"2020-03-0{seed}T10:40:00Z", bands, {"platform": "landsat-8"})
+    write_catalog(root)
+    return fetch_pairs(tmp_path)
+
+
+def fetch_pairs(folder: Path) -> list[dict[str, Any]]:
+    """Three pairs of the archive's days with references on the line 1.05 x - 0.01."""
+    sensors = {"landsat8": SENSORS["landsat8"]}
+    find_scenes(str(folder / "a" / "catalog.json"), SITE, sensors, folder / "scenes.csv", folder / "items.json")
     pairs = []
-    for i, seed in enumerate((1, 2)):
-        fetch(tmp_path / "items.json", f"L{i}", SENSORS["landsat8"], site, BANDS, tmp_path / f"L{i}")
+    for seed in (1, 2, 3):
+        fetch(folder / "items.json", f"L{seed}", SENSORS["landsat8"], SITE, BANDS, folder / f"L{seed}")
         known = inner(landscape(10, seed), 4) * 1.05 - 0.01
-        write_image(tmp_path / f"2020-03-0{i + 1}.tif", known.astype(np.float32), BANDS, FINE)
-        pairs.append({"scenes": [tmp_path / f"L{i}"], "reference": tmp_path / f"2020-03-0{i + 1}.tif"})
+        write_image(folder / f"2020-03-0{seed}.tif", known.astype(np.float32), BANDS, FINE)
+        pairs.append({"scenes": [folder / f"L{seed}"], "reference": folder / f"2020-03-0{seed}.tif"})
+    return pairs
+
+
+def test_coincident_pairs_give_the_line_between_the_sensors(pairs: list[dict[str, Any]], tmp_path: Path) -> None:
     fit_bandpass(pairs, SENSORS["landsat8"], SITE, BANDS, tmp_path / "b.json")
     for band in BANDS:
         line = json.loads((tmp_path / "b.json").read_text())[band]
         assert line["rule"] == "fit"
         assert line["slope"] == pytest.approx(1.05, abs=0.003)
         assert line["offset"] == pytest.approx(-0.01, abs=0.001)
+
+
+def test_cloud_that_the_mask_missed_takes_no_part_in_the_fit(
+    pairs: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(
+        "scripts.ard_bandpass.fit_bands", lambda read, names, lines: seen.append((read, names)) or lines
+    )
+    for band in ("blue", "red"):
+        path = tmp_path / "L2" / f"{band}.tif"
+        stored, grid = read_stored(path)
+        stored[6, 7] = round((0.7 + 0.2) / 2.75e-5)
+        write_stored(path, stored, grid, 0)
+    fit_bandpass(pairs, SENSORS["landsat8"], SITE, BANDS, tmp_path / "b.json")
+    read, names = seen[0]
+    assert names == ["2020-03-01", "2020-03-02", "2020-03-03"]
+    assert np.isnan(read[1][0][:, 2, 3]).all()
+    assert np.isfinite(read[0][0][:, 2, 3]).all()
+
+
+def test_a_date_that_was_not_moved_is_in_the_log(
+    pairs: list[dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    noise = np.random.default_rng(3).uniform(0.1, 0.4, (3, 24, 24)).astype(np.float32)
+    write_image(tmp_path / "2020-03-02.tif", noise, BANDS, FINE)
+    with caplog.at_level("INFO"):
+        fit_bandpass(pairs, SENSORS["landsat8"], SITE, BANDS, tmp_path / "b.json")
+    assert "2020-03-02 on 2020-03-02: moved by (0.0, 0.0) m (" in caplog.text
+    assert "left out 2020-03-02" in caplog.text
 
 
 def test_the_quality_rows_become_one_table_with_hazy_days_marked(tmp_path: Path) -> None:
@@ -194,17 +236,29 @@ def test_a_field_map_keeps_its_numbers_on_the_site_s_grid(tmp_path: Path) -> Non
     given = np.zeros((24, 24), np.int32)
     given[2:8, 2:8], given[10:20, 10:20] = 7, 9
     write_stored(tmp_path / "map.tif", given, FINE, 0)
-    make_fields(SITE, tmp_path / "map.tif", [], tmp_path / "fields.tif")
+    make_fields(SITE, tmp_path / "map.tif", [], 10, tmp_path / "fields.tif")
     found, grid = read_stored(tmp_path / "fields.tif")
     np.testing.assert_array_equal(found, given)
     assert (found.dtype, grid) == (np.int32, FINE)
+
+
+def test_fields_lie_on_the_grid_of_the_resolution_asked_for(tmp_path: Path) -> None:
+    write_stored(tmp_path / "map.tif", np.full((24, 24), 7, np.int32), FINE, 0)
+    make_fields(SITE, tmp_path / "map.tif", [], 30, tmp_path / "fields.tif")
+    assert read_stored(tmp_path / "fields.tif")[1] == site_grid(SITE["crs"], tuple(SITE["bounds"]), 30)
+
+
+def test_an_image_on_another_grid_is_named(tmp_path: Path) -> None:
+    write_image(tmp_path / "2020-01-01.tif", np.full((2, 24, 24), 0.1, np.float32), ["red", "nir08"], FINE)
+    with pytest.raises(InputError, match=r"2020-01-01\.tif lies on"):
+        make_fields(SITE, None, [tmp_path / "2020-01-01.tif"], 30, tmp_path / "fields.tif")
 
 
 def test_without_a_map_fields_are_found_in_the_images(tmp_path: Path) -> None:
     values = np.full((2, 24, 24), 0.1, np.float32)
     values[1, :, :12], values[1, :, 12:] = 0.5, 0.3
     write_image(tmp_path / "2020-01-01.tif", values, ["red", "nir08"], FINE)
-    make_fields(SITE, None, [tmp_path / "2020-01-01.tif"], tmp_path / "fields.tif")
+    make_fields(SITE, None, [tmp_path / "2020-01-01.tif"], 10, tmp_path / "fields.tif")
     found, _ = read_stored(tmp_path / "fields.tif")
     assert len(np.unique(found)) == 2
     assert len(np.unique(found[:, :12])) == 1
@@ -212,4 +266,4 @@ def test_without_a_map_fields_are_found_in_the_images(tmp_path: Path) -> None:
 
 def test_neither_map_nor_image_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="neither a field map nor images"):
-        make_fields(SITE, None, [], tmp_path / "fields.tif")
+        make_fields(SITE, None, [], 10, tmp_path / "fields.tif")

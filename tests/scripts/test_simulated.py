@@ -124,3 +124,12 @@ def test_a_wrong_setting_leaves_nothing_behind(tmp_path):
     with pytest.raises(InputError, match="bounds"):
         simulate(site=site, **{name: tmp_path / file for name, file in OUTPUTS.items()})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_period_without_an_overpass_leaves_nothing_behind(tmp_path):
+    lonely = ["2023-06-09", "2023-06-09"]
+    with pytest.raises(InputError, match=r"No sensor passes over site small.*widen `period:`"):
+        simulate(
+            site=small_world.site() | {"period": lonely}, **{name: tmp_path / file for name, file in OUTPUTS.items()}
+        )
+    assert not list(tmp_path.iterdir())

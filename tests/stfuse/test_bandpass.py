@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stfuse.bandpass import Line, apply_lines, choose_pixels, fit_band, published, robust_line
+from stfuse.bandpass import Line, apply_lines, choose_pixels, fit_bands, published, robust_line
 from stfuse.errors import InputError
 
 FALLBACK = Line(1.02, 0.004, "published")
+DAYS = ["2018-06-30", "2018-07-18", "2018-08-02", "2018-10-21"]
 
 
 def make_pair(slope: float, offset: float, seed: int = 0, noise: float = 0.002, size: int = 20) -> Any:
@@ -22,39 +23,92 @@ def make_pair(slope: float, offset: float, seed: int = 0, noise: float = 0.002, 
     return tuple(v.astype(np.float32) for v in (x, y, rng.uniform(0, 0.02, x.shape)))
 
 
-@given(st.floats(0.75, 1.25), st.floats(-0.05, 0.05), st.integers(0, 50))
+def over_bands(*bands: Any) -> Any:
+    """One date's pair of the given one-band pairs."""
+    return tuple(np.concatenate(part) for part in zip(*bands, strict=True))
+
+
+def fit(pairs: Any) -> Line:
+    """The one band's line."""
+    (line,) = fit_bands(pairs, DAYS[: len(pairs)], [FALLBACK])
+    return line
+
+
+@given(st.floats(0.75, 1.25), st.floats(-0.028, 0.028), st.integers(0, 50))
 def test_a_known_line_is_found(slope: float, offset: float, seed: int) -> None:
-    line = fit_band([make_pair(slope, offset, seed)], ["day"], 0, FALLBACK)
+    line = fit([make_pair(slope, offset, seed + i) for i in range(3)])
     assert line.rule == "fit"
     assert line.slope == pytest.approx(slope, abs=0.01)
     assert line.offset == pytest.approx(offset, abs=0.003)
 
 
 def test_outliers_do_not_bend_it() -> None:
-    x, y, spread = make_pair(1.1, 0.01)
-    y[0, :3, :] += 0.3
-    line = fit_band([(x, y, spread)], ["day"], 0, FALLBACK)
+    pairs = [make_pair(1.1, 0.01, seed) for seed in range(3)]
+    for _, y, _ in pairs:
+        y[0, :3, :] += 0.3
+    line = fit(pairs)
     assert line.slope == pytest.approx(1.1, abs=0.01)
     assert line.offset == pytest.approx(0.01, abs=0.003)
 
 
-def test_a_hazy_pair_is_left_out_and_named() -> None:
-    pairs = [make_pair(1.1, 0.01), make_pair(1.7, 0.05, seed=1)]
-    line = fit_band(pairs, ["2018-08-02", "2018-10-21"], 0, FALLBACK)
+def test_a_hazy_date_is_left_out_and_named() -> None:
+    line = fit([*(make_pair(1.1, 0.01, seed) for seed in range(3)), make_pair(1.7, 0.05, seed=3)])
+    assert line.rule == "fit"
     assert line.slope == pytest.approx(1.1, abs=0.01)
-    assert "2018-10-21 (slope 1.7" in line.why
+    assert "2018-10-21 (1 of 1 bands odd: slope 1.7" in line.why
     assert "2018-08-02" not in line.why
 
 
+def test_two_dates_are_too_few_whatever_their_pixels() -> None:
+    line = fit([make_pair(1.1, 0.01, seed) for seed in range(2)])
+    assert (line.slope, line.offset, line.rule) == (1.02, 0.004, "published")
+    assert line.why == "fit refused: too few dates (2, 3 are needed)"
+
+
+def test_a_large_offset_is_refused() -> None:
+    line = fit([make_pair(1.2, -0.08, seed) for seed in range(3)])
+    assert (line.rule, line.slope) == ("published", 1.02)
+    assert "offset -0.08" in line.why
+
+
+def test_a_date_odd_in_most_bands_is_left_out_of_all() -> None:
+    good = [over_bands(*(make_pair(1.0, 0.0, 10 * seed + band) for band in range(3))) for seed in range(2)]
+    faulty = over_bands(make_pair(1.6, 0, 1), make_pair(1.6, 0, 2), make_pair(1.2, 0, 3))
+    lines = fit_bands([*good, faulty], DAYS[:3], [FALLBACK] * 3)
+    assert [line.rule for line in lines] == ["published"] * 3  # two dates are left, the third band's good one is not
+    assert all("2018-08-02 (2 of 3 bands odd" in line.why for line in lines)
+
+
+def test_a_date_odd_in_one_band_of_many_serves_all() -> None:
+    good = [over_bands(*(make_pair(1.0, 0.0, 10 * seed + band) for band in range(3))) for seed in range(2)]
+    mixed = over_bands(make_pair(1.35, 0, 1), make_pair(1.0, 0, 2), make_pair(1.0, 0, 3))
+    lines = fit_bands([*good, mixed], DAYS[:3], [FALLBACK] * 3)
+    assert [line.rule for line in lines] == ["fit"] * 3
+
+
+def test_a_band_that_the_reference_lacks_has_no_say() -> None:
+    pairs = []
+    for seed in range(3):
+        unknown = tuple(np.full_like(part, np.nan) for part in make_pair(1.0, 0.0))
+        pairs.append(over_bands(make_pair(1.1, 0.0, seed), unknown))
+    lines = fit_bands(pairs, DAYS[:3], [FALLBACK, Line(1.0, 0.0, "identity")])
+    assert [line.rule for line in lines] == ["fit", "identity"]
+    assert lines[1].why == "fit refused: too few dates (0, 3 are needed)"
+
+
 @pytest.mark.parametrize(
-    "pairs",
-    [[], [make_pair(1.5, 0)], [make_pair(1.0, 0, noise=0.3)], [make_pair(1.0, 0, size=5)]],
-    ids=["no pair", "odd slope", "no correlation", "few pixels"],
+    "change",
+    [{"slope": 1.5}, {"noise": 0.3}, {"size": 4}, {"size": 3}],
+    ids=["odd slope", "no correlation", "few pixels", "next to none"],
 )
-def test_a_doubtful_fit_falls_back_and_says_why(pairs: Any) -> None:
-    line = fit_band(pairs, ["day"] * len(pairs), 0, FALLBACK)
+def test_a_doubtful_fit_falls_back_and_says_why(change: Any) -> None:
+    line = fit([make_pair(**{"slope": 1.0, "offset": 0.0, "seed": seed, **change}) for seed in range(3)])
     assert (line.slope, line.offset, line.rule) == (1.02, 0.004, "published")
     assert line.why
+
+
+def test_without_pairs_the_fallback_says_so() -> None:
+    assert fit([]).why == "fit refused: too few dates (0, 3 are needed)"
 
 
 def test_homogeneous_pixels_are_preferred() -> None:

@@ -165,12 +165,12 @@ def test_nearest_prefers_the_earlier_of_two_equally_near() -> None:
 def test_scenes_of_one_day_are_one_day_and_unkept_scenes_do_not_count(tmp_path: Path) -> None:
     table = tmp_path / "scenes.csv"
     table.write_text(
-        "sensor,scene,date,platform,clear,kept\n"
-        "landsat8,a,2018-06-06,landsat-8,0.7,1\n"
-        "landsat8,b,2018-06-06,landsat-8,0.9,1\n"
-        "landsat8,c,2018-06-22,landsat-8,0.1,0\n"
+        "sensor,scene,date,platform,clear,day_clear,kept\n"
+        "landsat8,a,2018-06-06,landsat-8,0.7,0.95,1\n"
+        "landsat8,b,2018-06-06,landsat-8,0.9,0.95,1\n"
+        "landsat8,c,2018-06-22,landsat-8,0.1,0.1,0\n"
     )
-    day = Day("2018-06-06", 0.9, ("a", "b"), ("landsat-8", "landsat-8"))
+    day = Day("2018-06-06", 0.95, ("a", "b"), ("landsat-8", "landsat-8"))
     assert read_days(table) == {"landsat8": {"2018-06-06": day}}
 
 

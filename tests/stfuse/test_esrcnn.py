@@ -5,6 +5,7 @@ from small_scenes import SIX, rmse, sample
 from stfuse.channels import bracket, upsampled
 from stfuse.errors import InputError
 from stfuse.methods import esrcnn
+from stfuse.networks import three_layer
 from stfuse.task import Series, Task
 from stfuse.tiles import predict as predict_tiled
 
@@ -19,6 +20,12 @@ def state():
 def test_the_network_sees_coarse_pan_and_both_references(state):
     assert state["net.0.weight"].shape == (64, 6 + 1 + 2 * 6, 9, 9)
     assert state["net.4.weight"].shape == (6, 32, 5, 5)
+
+
+@pytest.mark.parametrize(("channels", "bands", "parameters"), [(6, 2, 84_002), (14, 7, 129_479), (26, 7, 191_687)])
+def test_the_network_is_as_large_as_the_papers(channels, bands, parameters):
+    """Two Sentinel-2 bands, seven Landsat bands from one image, and with two references beside it."""
+    assert sum(p.numel() for p in three_layer(channels, bands).parameters()) == parameters
 
 
 def test_the_residual_variant_beats_bicubic_after_one_epoch():

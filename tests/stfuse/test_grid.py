@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 import naive
 from factory import CRS, days, make_grid, make_scene, punch
+from stfuse.errors import InputError
 from stfuse.grid import coarser, degrade, ndvi, regrid, regrid_series, site_grid
 from stfuse.task import Series
 
@@ -26,6 +29,27 @@ def test_grids_of_a_site_share_the_top_left_corner() -> None:
 
 def test_a_resolution_without_finite_digits_gives_no_extra_row() -> None:
     assert site_grid(CRS, BOUNDS, 640 / 3).shape == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("crs", "bounds", "found"),
+    [
+        ("EPSG:999999", BOUNDS, "CRS EPSG:999999 is unknown"),
+        ("the usual one", BOUNDS, "CRS the usual one is unknown"),
+        ("EPSG:4326", (3.0, 50.0, 3.1, 50.1), r"CRS EPSG:4326 \(WGS 84\) is a geographic one, in degree"),
+        ("EPSG:2225", BOUNDS, "CRS EPSG:2225 .* in US survey foot"),
+    ],
+)
+def test_a_crs_that_is_not_in_metres_is_named_with_the_cure(crs: str, bounds: Any, found: str) -> None:
+    with pytest.raises(InputError, match=f"{found}.*projected CRS in metres"):
+        site_grid(crs, bounds, 10)
+
+
+@pytest.mark.parametrize("order", [(2, 1, 0, 3), (0, 3, 2, 1), (0, 1, 0, 3), (0, 1, 2, 1)])
+def test_bounds_that_enclose_nothing_are_refused(order: tuple[int, ...]) -> None:
+    left, bottom, right, top = (BOUNDS[i] for i in order)
+    with pytest.raises(InputError, match=r"enclose nothing.*\[left, bottom, right, top\]"):
+        site_grid(CRS, (left, bottom, right, top), 10)
 
 
 @given(st.integers(1, 200), st.sampled_from([1.0, 2.0, 2.5, 3.0, 5.0, 16.7]))

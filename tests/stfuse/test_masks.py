@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stfuse.grid import site_grid
-from stfuse.masks import carry, clear, missed_clouds, observed, rejected, shares
+from stfuse.masks import carry, clear, missed_clouds, observed, over_site, rejected, site_share
 
 CRS = "EPSG:32631"
 BOUNDS = (0.0, 0.0, 240.0, 240.0)
@@ -47,9 +47,19 @@ def test_shares_are_of_the_site_s_area_not_of_the_raster_s() -> None:
     mask = np.full((12, 12), 4, np.uint8)
     mask[:, :6] = 9
     grid = site_grid(CRS, (-60.0, 0.0, 180.0, 240.0), 20)
-    covered, usable = shares(mask, grid, "scl", CRS, BOUNDS, 0)
-    assert covered == pytest.approx(0.75)
-    assert usable == pytest.approx(0.5)
+    covered, usable = over_site(mask, grid, "scl", CRS, BOUNDS, 0)
+    assert covered.mean() == pytest.approx(0.75)
+    assert usable.mean() == pytest.approx(0.5)
+    assert site_share(mask == 4, grid, CRS, BOUNDS) == usable.mean()
+
+
+def test_masks_of_different_grids_meet_on_the_same_pixels_of_the_site() -> None:
+    west = site_grid(CRS, (-60.0, 0.0, 120.0, 240.0), 20)
+    east = site_grid(CRS, (120.0, -30.0, 300.0, 270.0), 30)
+    one, other = (over_site(np.full(g.shape, 4, np.uint8), g, "scl", CRS, BOUNDS, 0)[1] for g in (west, east))
+    assert one.shape == other.shape
+    assert not (one & other).any()
+    assert (one | other).all()
 
 
 def test_flags_are_false_outside_their_grid() -> None:

@@ -65,6 +65,8 @@ rule map_fields:
         "results/ard/{site}/fields.tif",
     log:
         "results/logs/ard/{site}/fields.log",
+    benchmark:
+        "results/benchmarks/ard/{site}/fields.tsv"
     conda:
         "../../envs/geo.yaml"
     resources:
@@ -73,6 +75,7 @@ rule map_fields:
     params:
         code=code("ard_fields"),
         site=site_keys(),
+        resolution=reference_resolution,
     script:
         "../scripts/ard_fields.py"
 
@@ -85,8 +88,13 @@ rule collect_quality:
         "results/ard/{site}/quality.csv",
     log:
         "results/logs/ard/{site}/quality.log",
+    benchmark:
+        "results/benchmarks/ard/{site}/quality.tsv"
     conda:
         "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
     params:
         code=code("ard_quality"),
     script:

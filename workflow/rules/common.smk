@@ -13,6 +13,7 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from stfuse import cases as plan
+from stfuse.checks import check_experiment, check_site, methods_of
 from stfuse.errors import InputError
 from stfuse.needs import Needs, read_needs, read_params
 from stfuse.sources import digest
@@ -63,20 +64,11 @@ STUDIES = {name: checked("studies", name) for name in config["studies"]}
 EXPERIMENTS = {name: checked("experiments", name) for s in STUDIES.values() for name in s["experiments"]}
 SITES = {name: checked("sites", name) for e in EXPERIMENTS.values() for name in e["sites"]}
 SENSORS = {name: checked("sensors", name) for s in SITES.values() for name in s["sensors"]}
+for site in SITES.values():
+    check_site(site)
 for experiment in EXPERIMENTS.values():
-    asked = experiment["methods"] if experiment["methods"] != "all" else list(METHODS)
-    unknown = [m for m in asked if m not in METHODS]
-    if unknown:
-        raise WorkflowError(
-            f"Experiment {experiment['name']} names the methods {unknown}. Cure: add a line for each to `methods:`."
-        )
-    experiment["methods"] = [m for m in asked if set(NEEDS[m].aux) <= set(experiment["aux"])]
-    for site in experiment["sites"]:
-        absent = {experiment["fine"], experiment["coarse"], *experiment["aux"].values()} - set(SITES[site]["sensors"])
-        if absent:
-            raise WorkflowError(
-                f"Site {site} has no sensor {sorted(absent)}, which experiment {experiment['name']} needs. Cure: add it to `sensors:`."
-            )
+    check_experiment(experiment, SITES, SENSORS)
+    experiment["methods"] = methods_of(experiment, NEEDS)
 
 
 def any_of(names):
@@ -96,94 +88,4 @@ wildcard_constraints:
     scene=r"[^/]+",
 
 
-def seeds(method):
-    """The seeds a method runs with: those of the config where it learns, else 0."""
-    return METHODS[method].get("seeds", [0]) if NEEDS[method].samples != "none" else [0]
-
-
-def method_entry(wildcards):
-    """A method's own settings, so that changing one reruns only that method."""
-    settings = {k: v for k, v in METHODS[wildcards.method].items() if k not in ("file", "seeds")}
-    return {"name": wildcards.method, "file": method_file(wildcards.method).stem, "settings": settings}
-
-
-def site_keys(*keys):
-    """The named settings of a job's site, and no others: changing a remark must not fetch an archive again."""
-
-    def of_job(wildcards):
-        site = SITES[wildcards.site]
-        return {key: site[key] for key in ("name", "crs", "bounds", *keys) if key in site}
-
-    return of_job
-
-
-def sensor_entry(wildcards):
-    """The configuration of a job's sensor."""
-    return SENSORS[wildcards.sensor]
-
-
-def sensor_bands(wildcards):
-    """The bands a job brings of its sensor."""
-    return bands_of(wildcards.site, wildcards.sensor)
-
-
-def code(script):
-    """A digest of all that a script is made of, as a parameter: editing a module reruns the jobs that use it."""
-    return digest(SCRIPTS / f"{script}.py")
-
-
-def code_with_method(script):
-    """The same, with the job's method file."""
-
-    def of_job(wildcards):
-        return digest(SCRIPTS / f"{script}.py", method_file(wildcards.method))
-
-    return of_job
-
-
-def days(site):
-    """The kept scenes of a site by sensor and date, known once its catalogue was searched."""
-    return plan.read_days(checkpoints.find_scenes.get(site=site).output.scenes)
-
-
-def experiment_days(experiment, site):
-    """Those of them that take part in an experiment."""
-    return plan.taking_part(experiment, days(site))
-
-
-def experiments_at(site):
-    """The experiments that use a site."""
-    return [e for e in EXPERIMENTS.values() if site in e["sites"]]
-
-
-def bands_of(site, sensor):
-    """The bands of a sensor that any experiment asks for at a site, in the sensor's order."""
-    asked = {b for e in experiments_at(site) for b in e["bands"] if sensor in (e["fine"], e["coarse"])}
-    asked |= {b for e in experiments_at(site) if sensor in e["aux"].values() for b in SENSORS[sensor]["bands"]}
-    if sensor == SITES[site]["reference"]:
-        # Co-registration looks for the same bands in both sensors.
-        asked |= {b for e in experiments_at(site) for b in e["bands"]}
-    return [b for b in SENSORS[sensor]["bands"] if b in asked]
-
-
-def memory(wildcards, attempt):
-    """Megabytes: what the libraries take, and the site's pixels; more at each attempt."""
-    return attempt * int(1500 + 600 * megapixels(wildcards))
-
-
-def runtime(wildcards, attempt):
-    """Minutes: generous for a laptop-sized site, growing with its area; more at each attempt."""
-    return attempt * int(10 + 20 * megapixels(wildcards))
-
-
-def megapixels(wildcards):
-    """Fine pixels of the largest site a job touches, in millions."""
-    site = getattr(wildcards, "site", getattr(wildcards, "trainset", None))
-    touched = [SITES[site]] if site in SITES else list(SITES.values())
-    areas = ((s["bounds"][2] - s["bounds"][0]) * (s["bounds"][3] - s["bounds"][1]) for s in touched)
-    return max(areas) / SENSORS[touched[0]["reference"]]["resolution"] ** 2 / 1e6
-
-
-def gpus(wildcards):
-    """One GPU for methods that gain from one; ignored where there is none."""
-    return int(NEEDS[wildcards.method].gpu)
+include: "inputs/common.smk"

@@ -15,8 +15,13 @@ rule draw_prediction:
         "results/figures/{experiment}/{site}/prediction_{date}.png",
     log:
         "results/logs/figures/{experiment}/{site}/prediction_{date}.log",
+    benchmark:
+        "results/benchmarks/figures/{experiment}/{site}/prediction_{date}.tsv"
     conda:
         "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
     params:
         code=code("figures_prediction"),
         methods=prediction_methods,
@@ -36,12 +41,17 @@ rule draw_scatter:
         "results/figures/{experiment}/{site}/scatter.png",
     log:
         "results/logs/figures/{experiment}/{site}/scatter.log",
+    benchmark:
+        "results/benchmarks/figures/{experiment}/{site}/scatter.tsv"
     conda:
         "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
     params:
         code=code("figures_scatter"),
         methods=experiment_methods,
-        band="ndvi",
+        band=scatter_band,
         bands=experiment_bands,
         variable=variable,
         title=figure_title,
@@ -52,15 +62,20 @@ rule draw_scatter:
 rule tabulate:
     """The table of scores of {wildcards.experiment}, over all dates and date by date."""
     input:
-        summary="results/scores/summary.csv",
+        summary="results/scores/{experiment}/summary.csv",
         rows=experiment_scores,
     output:
         scores="results/tables/{experiment}/{site}/scores.csv",
         dates="results/tables/{experiment}/{site}/dates.csv",
     log:
         "results/logs/figures/{experiment}/{site}/table.log",
+    benchmark:
+        "results/benchmarks/figures/{experiment}/{site}/table.tsv"
     conda:
         "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
     params:
         code=code("figures_table"),
     script:
@@ -76,8 +91,13 @@ rule draw_scores:
         "results/figures/{experiment}/{site}/scores.png",
     log:
         "results/logs/figures/{experiment}/{site}/scores.log",
+    benchmark:
+        "results/benchmarks/figures/{experiment}/{site}/scores.tsv"
     conda:
         "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
     params:
         code=code("figures_scores"),
         title=figure_title,
@@ -93,8 +113,13 @@ rule draw_training:
         "results/figures/{experiment}/{site}/training.png",
     log:
         "results/logs/figures/{experiment}/{site}/training.log",
+    benchmark:
+        "results/benchmarks/figures/{experiment}/{site}/training.tsv"
     conda:
         "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
     params:
         code=code("figures_training"),
         runs=training_runs,
@@ -115,12 +140,17 @@ rule draw_profiles:
         "results/figures/{experiment}/{site}/profiles.png",
     log:
         "results/logs/figures/{experiment}/{site}/profiles.log",
+    benchmark:
+        "results/benchmarks/figures/{experiment}/{site}/profiles.tsv"
     conda:
         "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
     params:
         code=code("figures_profiles"),
         sources=source_names,
-        bands=experiment_bands,
+        bands=vegetation_bands,
         shown=fields_shown,
         words=source_words,
         title=figure_title,
@@ -138,8 +168,13 @@ rule draw_phenology:
         "results/figures/{experiment}/{site}/phenology.png",
     log:
         "results/logs/figures/{experiment}/{site}/phenology.log",
+    benchmark:
+        "results/benchmarks/figures/{experiment}/{site}/phenology.tsv"
     conda:
         "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
     params:
         code=code("figures_phenology"),
         sources=source_names,
@@ -157,8 +192,13 @@ rule draw_scenes:
         "results/figures/{site}/scenes.png",
     log:
         "results/logs/figures/{site}/scenes.log",
+    benchmark:
+        "results/benchmarks/figures/{site}/scenes.tsv"
     conda:
         "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
     params:
         code=code("figures_scenes"),
         min_clear=site_min_clear,
@@ -175,8 +215,13 @@ rule draw_quality:
         "results/figures/{site}/quality.png",
     log:
         "results/logs/figures/{site}/quality.log",
+    benchmark:
+        "results/benchmarks/figures/{site}/quality.tsv"
     conda:
         "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
     params:
         code=code("figures_quality"),
         title=figure_title,
@@ -194,8 +239,13 @@ rule report:
         f"results/{config['report']}.html",
     log:
         f"results/logs/figures/{config['report']}.log",
+    benchmark:
+        f"results/benchmarks/figures/{config['report']}.tsv"
     conda:
         "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
     params:
         code=code("figures_report"),
         config=config,

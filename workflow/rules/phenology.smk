@@ -39,8 +39,13 @@ rule score_phenology:
         "results/phenology/{experiment}/{site}/errors.csv",
     log:
         "results/logs/phenology/{experiment}/{site}/errors.log",
+    benchmark:
+        "results/benchmarks/phenology/{experiment}/{site}/errors.tsv"
     conda:
         "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
     params:
         code=code("phenology_scores"),
     script:

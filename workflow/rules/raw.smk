@@ -1,5 +1,5 @@
 # results/raw/{site}: what the catalogue has, and the site's window of the scenes that are needed, as delivered.
-# These rules take no code as input: an edited module must not fetch an archive again.
+# Of the code only the reading of masks and encodings counts: other edits must not fetch an archive again.
 
 
 include: "inputs/raw.smk"
@@ -23,8 +23,9 @@ checkpoint find_scenes:
         mem_mb=memory,
         runtime=runtime,
     params:
+        code=code("stfuse/masks"),
         catalog=catalog_of,
-        site=site_keys("period", "sensors", "min_clear", "mask_dilation_m"),
+        site=site_keys("period", "min_clear", "mask_dilation_m", "exclude"),
         sensors=site_sensors,
     script:
         "../scripts/raw_scenes.py"
@@ -49,6 +50,7 @@ rule fetch:
         mem_mb=memory,
         runtime=runtime,
     params:
+        code=code("stfuse/encodings"),
         site=site_keys("sentinel2_offset"),
         sensor=sensor_entry,
         bands=sensor_bands,

@@ -33,6 +33,28 @@ rule score:
         "../scripts/scores.py"
 
 
+rule summarise:
+    """Every score of {wildcards.experiment} in one table, and a summary of it."""
+    input:
+        rows=all_of_experiment,
+    output:
+        everything="results/scores/{experiment}/all.csv",
+        summary="results/scores/{experiment}/summary.csv",
+    log:
+        "results/logs/scores/{experiment}/all.log",
+    benchmark:
+        "results/benchmarks/scores/{experiment}/all.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
+    params:
+        code=code("scores_all"),
+    script:
+        "../scripts/scores_all.py"
+
+
 rule collect_scores:
     """Every score in one table, and a summary of it."""
     input:
@@ -42,8 +64,13 @@ rule collect_scores:
         summary="results/scores/summary.csv",
     log:
         "results/logs/scores/all.log",
+    benchmark:
+        "results/benchmarks/scores/all.tsv"
     conda:
         "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
     params:
         code=code("scores_all"),
     script:

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from odc.geo.geobox import GeoBox
 
-from stfuse.ard import merge_day, register, shift_in_units, to_reflectance
+from stfuse.ard import merge_day, register, shift_in_units, to_reflectance, without_missed_clouds
 from stfuse.bandpass import apply_lines
 from stfuse.coregistration import Match
-from stfuse.grid import degrade, site_grid
+from stfuse.grid import site_grid
 from stfuse.job import job, whole
-from stfuse.masks import DILATION, missed_clouds, site_share
+from stfuse.masks import DILATION, site_share
 from stfuse.raster import read_image, write_image
 from stfuse.rawscene import band_shifts, describe, read_scene
 from stfuse.task import FloatArray
@@ -26,7 +25,6 @@ COLUMNS = (
     "match_before", "match_after",
     "bandpass", "encoding", "invalid", "missed_cloud", "brightness", "notes",
 )  # fmt: skip
-Reference = tuple[FloatArray, tuple[str, ...], GeoBox]
 
 
 def make_ard(
@@ -75,9 +73,12 @@ def make_ard(
     if lines:
         values = apply_lines(values, bands, lines)
     date = image.stem
-    missed = _mask_missed(values, bands, grid, known, date, reference)
+    missed = 0.0
+    if known and reference:
+        values, missed = without_missed_clouds(values, bands, grid, known, (date, reference.stem))
     if match is not None and match.reason:
         notes.append(f"not moved: {match.reason}")
+        logger.info("%s is not moved: %s", date, match.reason)
     row = {
         "site": site["name"], "sensor": sensor["name"], "date": date, "scenes": " ".join(s.id for s in raw),
         "clear": f"{site_share(np.isfinite(values[0]), grid, site['crs'], tuple(site['bounds'])):.4f}",
@@ -95,19 +96,6 @@ def make_ard(
         table = csv.DictWriter(out, COLUMNS, lineterminator="\n")
         table.writeheader()
         table.writerow(row)
-
-
-def _mask_missed(
-    values: FloatArray, bands: list[str], grid: GeoBox, known: Reference | None, date: str, reference: Path | None
-) -> float:
-    """Take out cloud that the mask missed; the share of the site that it took."""
-    if known is None or reference is None or not {"blue", "red"} <= set(bands) & set(known[1]):
-        return 0.0
-    before = degrade(known[0][[known[1].index("blue"), known[1].index("red")]], known[2], grid)
-    days = int((np.datetime64(date) - np.datetime64(reference.stem)).astype(int))
-    found = missed_clouds(values[bands.index("blue")], values[bands.index("red")], before[0], before[1], days)
-    values[:, found] = np.nan
-    return float(found.mean())
 
 
 def _match_facts(match: Match | None, shift: tuple[float, float]) -> dict[str, Any]:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from stfuse.ard import merge_day, register, shift_in_units, spread_within, to_reflectance
-from stfuse.bandpass import Line, Pair, fit_band, published
+from stfuse.ard import merge_day, register, shift_in_units, spread_within, to_reflectance, without_missed_clouds
+from stfuse.bandpass import Line, Pair, fit_bands, published
 from stfuse.errors import InputError
 from stfuse.grid import degrade, site_grid
 from stfuse.job import job, whole
 from stfuse.masks import DILATION
 from stfuse.raster import read_image
-from stfuse.rawscene import band_shifts, read_scene
+from stfuse.rawscene import band_shifts, read_scene, scene_date
 
 logger = logging.getLogger("stfuse.ard_bandpass")
 
@@ -46,25 +46,32 @@ def fit_bandpass(
         lines = {band: published(sensor, band) for band in bands}
     if choice == "fit":
         read = [_read_pair(pair, sensor, site, bands) for pair in pairs]
-        names = [Path(pair["reference"]).stem for pair in pairs]
-        for i, band in enumerate(bands):
-            lines[band] = fit_band(read, names, i, published(sensor, band))
-            logger.info("%s: %s", band, lines[band])
+        names = [scene_date(Path(pair["scenes"][0])) for pair in pairs]
+        lines = dict(zip(bands, fit_bands(read, names, list(lines.values())), strict=True))
+        for band, line in lines.items():
+            logger.info("%s: %s", band, line)
     with whole(out) as part:
         part.write_text(json.dumps({band: line.as_dict() for band, line in lines.items()}, indent=1) + "\n")
 
 
 def _read_pair(pair: dict[str, Any], sensor: dict[str, Any], site: dict[str, Any], bands: list[str]) -> Pair:
-    """Both images of a pair on the sensor's grid, registered; bands that the reference lacks are unknown."""
+    """Both images of a pair on the sensor's grid, registered, without missed cloud; lacking bands are NaN."""
     grid = site_grid(site["crs"], tuple(site["bounds"]), sensor["resolution"])
     shifts = band_shifts(site, sensor["name"])
     dilation = float(site.get("mask_dilation_m", DILATION))
     native = [to_reflectance(read_scene(Path(p), bands, shifts), bands, dilation) for p in pair["scenes"]]
-    values, names, fine = read_image(pair["reference"])
+    values, names, fine = reference = read_image(pair["reference"])
     image = merge_day(native, grid)
-    shift = shift_in_units(register(image, bands, grid, (values, names, fine)), grid)
+    match = register(image, bands, grid, reference)
+    shift = shift_in_units(match, grid)
     if shift != (0.0, 0.0):
         image = merge_day(native, grid, shift)
+    date, known_date = scene_date(Path(pair["scenes"][0])), Path(pair["reference"]).stem
+    # The test's limits are wide enough for reflectance that is not adjusted yet.
+    image, missed = without_missed_clouds(image, bands, grid, reference, (date, known_date))
+    # A date that the fit leaves out is moved by the stage's images all the same: the log tells by how much.
+    why = match.reason if match else "no band to compare"
+    logger.info("%s on %s: moved by %s m (%s), missed cloud %.3f", date, known_date, shift, why or "accepted", missed)
     known = np.full((len(bands), *fine.shape), np.nan, np.float32)
     for i, band in enumerate(bands):
         if band in names:

@@ -1,4 +1,4 @@
-"""A site's field numbers on its 10 m grid: results/ard/{site}/fields.tif."""
+"""A site's field numbers on its fine grid: results/ard/{site}/fields.tif."""
 
 import logging
 from pathlib import Path
@@ -10,14 +10,12 @@ from stfuse.errors import InputError
 from stfuse.fields import patches, segments
 from stfuse.grid import ndvi, regrid, site_grid
 from stfuse.job import job
-from stfuse.raster import read_image, read_stored, write_stored
+from stfuse.raster import REMAKE, read_image, read_stored, write_stored
 
 logger = logging.getLogger("stfuse.ard_fields")
 
-RESOLUTION = 10.0  # metres
 
-
-def make_fields(site: dict[str, Any], field_map: Path | None, images: list[Path], out: Path) -> None:
+def make_fields(site: dict[str, Any], field_map: Path | None, images: list[Path], resolution: float, out: Path) -> None:
     """Write the field numbers, int32, 0 = none.
 
     Parameters
@@ -27,26 +25,32 @@ def make_fields(site: dict[str, Any], field_map: Path | None, images: list[Path]
     field_map : Path or None
         A raster of field numbers or class codes: connected patches of equal value are fields.
     images : list of Path
-        Without a map: images in whose NDVI segments are sought.
+        Without a map: images in whose NDVI segments are sought, on the site's grid of `resolution`.
+    resolution : float
+        Pixel size of the field numbers in metres.
     out : Path
 
     Raises
     ------
     InputError
-        If a file cannot be read, the map does not cover the site, or there is neither map nor image.
+        If a file cannot be read, the map does not cover the site, an image lies on another grid, or there is
+        neither map nor image.
     """
-    grid = site_grid(site["crs"], tuple(site["bounds"]), RESOLUTION)
+    grid = site_grid(site["crs"], tuple(site["bounds"]), resolution)
     if field_map is not None:
         values, source = read_stored(field_map)
         moved = regrid(values.astype(np.float32), source, grid, "nearest")
         if not np.isfinite(moved).any():
-            found = f"Field map {field_map} does not cover site {site['name']}"
-            raise InputError(found, "correct `fields:` of the site")
+            raise InputError(
+                f"Field map {field_map} does not cover site {site['name']}", "correct `fields:` of the site"
+            )
         found = patches(np.nan_to_num(moved).astype(np.int32))
     elif images:
         stack = []
         for path in images:
-            image, names, _ = read_image(path)
+            image, names, own = read_image(path)
+            if own != grid:
+                raise InputError(f"{path} lies on {own}, not on the site's grid {grid}", REMAKE)
             nir = names.index("nir08" if "nir08" in names else "nir")
             stack.append(ndvi(image[names.index("red")], image[nir]))
         found = segments(np.stack(stack))
@@ -62,5 +66,6 @@ if __name__ == "__main__":
             site=snakemake.params.site,
             field_map=Path(snakemake.input.map[0]) if snakemake.input.map else None,
             images=[Path(p) for p in snakemake.input.images],
+            resolution=float(snakemake.params.resolution),
             out=Path(snakemake.output[0]),
         )

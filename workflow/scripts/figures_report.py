@@ -4,7 +4,7 @@ import base64
 import csv
 import logging
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,7 +93,7 @@ def make_report(
         "has_verdict": any(s["verdicts"] for part in parts for s in part["sections"]),
         "metrics": {name: convention._asdict() for name, convention in METRICS.items()},
         "summaries": [_table(p) for p in tables if placed[p] == ("", "") and p.stat().st_size <= LARGEST],
-        "times": run_times(_benchmarks(benchmarks), list(config.get("methods", {}))),
+        "times": run_times(_benchmarks(benchmarks, {*experiments, *sites}), list(config.get("methods", {}))),
         "configuration": yaml.safe_dump(_plain(everything), sort_keys=False, allow_unicode=True, width=110),
         "versions": _versions(),
     }
@@ -202,11 +202,14 @@ def _table(path: Path) -> Facts:
     }
 
 
-def _benchmarks(folder: Path) -> Iterator[tuple[Sequence[str], Mapping[str, str]]]:
+def _benchmarks(folder: Path, names: Collection[str]) -> Iterator[tuple[Sequence[str], Mapping[str, str]]]:
+    """The measured jobs of the experiments and sites at hand; the folder may hold others' too."""
     for path in sorted(folder.rglob("*.tsv")):
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
-                yield path.relative_to(folder).with_suffix("").parts, row
+        parts = path.relative_to(folder).with_suffix("").parts
+        if not set(parts).isdisjoint(names):
+            with path.open(newline="", encoding="utf-8") as file:
+                for row in csv.DictReader(file, delimiter="\t"):
+                    yield parts, row
 
 
 def _plain(value: Any) -> Any:

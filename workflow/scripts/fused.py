@@ -124,7 +124,7 @@ def _tags(
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads, snakemake.resources.get("gpu", 0)):
         fuse(
             sample=dict(snakemake.params.sample),
             method=dict(snakemake.params.method),

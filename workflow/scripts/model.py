@@ -65,7 +65,7 @@ def _ratio(samples: list[dict[str, Any]]) -> float | None:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads, snakemake.resources.get("gpu", 0)):
         train(
             samples=snakemake.params.samples,
             method=snakemake.params.method,

@@ -4,19 +4,25 @@ import csv
 import json
 import logging
 import os
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from stfuse.catalogue import is_url, readable, search, site_area
 from stfuse.errors import InputError
 from stfuse.job import job, whole
-from stfuse.masks import DILATION, shares
+from stfuse.masks import DILATION, BoolArray, over_site
 from stfuse.raster import read_window
 from stfuse.scenes import Scene, find_asset, make_scene, superseded
 
 logger = logging.getLogger("stfuse.raw_scenes")
 
-COLUMNS = ("sensor", "scene", "date", "datetime", "platform", "collection", "covered", "clear", "kept", "reason")
+COLUMNS = (
+    "sensor", "scene", "date", "datetime", "platform", "collection", "covered", "clear", "day_clear", "kept", "reason",
+)  # fmt: skip
 MARGIN = 2  # mask pixels around the site, so that a cloud just outside is widened into it
 
 
@@ -25,14 +31,20 @@ def find_scenes(
 ) -> None:
     """List every scene of the site's period, judged by its mask over the site alone.
 
+    Scenes of one sensor and day are one image to come, so they are judged together: a pixel is clear that is clear in
+    any of them. On a day that is clear enough, every scene with a clear pixel is kept.
+
     Parameters
     ----------
     catalog : str
         Path or URL of a STAC catalogue or API.
-    site, sensors
-        Contents of their config files, with `name`.
+    site
+        Content of its config file, with `name`. Its `exclude`, ``{sensor: [ISO dates]}``, names scenes known to be bad.
+    sensors
+        Contents of the config files of the sensors to search for, by name.
     scenes : Path
-        The table to write, one row per scene.
+        The table to write, one row per scene; `covered` and `clear` are the scene's shares of the site's area,
+        `day_clear` is the share that all usable scenes of its day show clear together.
     items : Path
         The STAC ItemCollection to write; links unsigned, relative to it where the catalogue is local.
 
@@ -41,15 +53,15 @@ def find_scenes(
     InputError
         If the catalogue cannot be read, or a sensor has no scene over the site in the period, or none clear enough.
     """
-    found = {name: _search(catalog, site, sensors[name]) for name in site["sensors"]}
-    rows = [row for name in site["sensors"] for row in _judge(found[name], site, sensors[name])]
+    found = {name: _search(catalog, site, sensor) for name, sensor in sensors.items()}
+    rows = [row for name, sensor in sensors.items() for row in _judge(found[name], site, sensor)]
     _require_clear(catalog, site, rows)
     with whole(scenes) as part, part.open("w", newline="") as out:
         table = csv.DictWriter(out, COLUMNS, lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
     # Two sensors may share an item (Landsat-8 and its pan band): it is listed once.
-    features = {(s.collection, s.id): _relative(s.item, items.parent) for name in site["sensors"] for s in found[name]}
+    features = {(s.collection, s.id): _relative(s.item, items.parent) for own in found.values() for s in own}
     with whole(items) as part:
         part.write_text(json.dumps({"type": "FeatureCollection", "features": list(features.values())}, indent=1))
 
@@ -70,26 +82,56 @@ def _search(catalog: str, site: dict[str, Any], sensor: dict[str, Any]) -> list[
     return sorted(made, key=lambda s: (s.datetime, s.id))
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What a scene shows of the site: why it cannot serve, if so, else where it is clear, and the share it covers."""
+
+    reason: str
+    covered: float = 0.0
+    clear: BoolArray | None = None
+
+    @property
+    def share(self) -> float:
+        return 0.0 if self.clear is None else float(self.clear.mean())
+
+
 def _judge(scenes: list[Scene], site: dict[str, Any], sensor: dict[str, Any]) -> list[dict[str, Any]]:
-    gone = superseded(scenes, sensor["collections"])
-    rows = []
+    refused = {
+        name: f"replaced by another processing, {by}" for name, by in superseded(scenes, sensor["collections"]).items()
+    }
+    excluded = {str(date) for date in (site.get("exclude") or {}).get(sensor["name"], [])}
     for scene in scenes:
-        covered, clear, reason = 0.0, 0.0, ""
-        if scene.id in gone:
-            reason = f"replaced by another processing, {gone[scene.id]}"
-        else:
-            covered, clear, reason = _look(scene, site, sensor)
-        if not reason and clear < site["min_clear"]:
-            reason = f"clear over {clear:.0%} of the site, min_clear is {site['min_clear']:.0%}"
-        facts = (scene.sensor, scene.id, scene.date, scene.datetime, scene.platform, scene.collection)
-        rows.append(
-            dict(zip(COLUMNS, (*facts, f"{covered:.4f}", f"{clear:.4f}", int(not reason), reason), strict=True))
-        )
+        if scene.date in excluded:
+            refused.setdefault(scene.id, "excluded by the site file")
+    for date in sorted(excluded - {scene.date for scene in scenes}):
+        logger.warning("`exclude:` names %s of %s, but no scene has that date", date, sensor["name"])
+    rows = []
+    for _, group in groupby(scenes, key=lambda scene: scene.date):
+        day = list(group)
+        looks = [_Look(refused[s.id]) if s.id in refused else _look(s, site, sensor) for s in day]
+        rows += _judge_day(day, looks, float(site["min_clear"]))
     return rows
 
 
-def _look(scene: Scene, site: dict[str, Any], sensor: dict[str, Any]) -> tuple[float, float, str]:
-    """Shares covered and clear by the mask, and why it could not be read, if so."""
+def _judge_day(day: list[Scene], looks: list[_Look], min_clear: float) -> list[dict[str, Any]]:
+    """Rows of the scenes of one day."""
+    parts = [look.clear for look in looks if look.clear is not None and look.covered]
+    together = float(np.logical_or.reduce(parts).mean()) if parts else 0.0
+    rows = []
+    for scene, look in zip(day, looks, strict=True):
+        reason = look.reason
+        if not reason and together < min_clear:
+            whose = f" by the {len(parts)} scenes of the day" if len(parts) > 1 else ""
+            reason = f"clear over {together:.0%} of the site{whose}, min_clear is {min_clear:.0%}"
+        elif not reason and not look.share:
+            reason = "no clear pixel over the site"
+        facts = (scene.sensor, scene.id, scene.date, scene.datetime, scene.platform, scene.collection)
+        shares = (f"{share:.4f}" for share in (look.covered, look.share, together))
+        rows.append(dict(zip(COLUMNS, (*facts, *shares, int(not reason), reason), strict=True)))
+    return rows
+
+
+def _look(scene: Scene, site: dict[str, Any], sensor: dict[str, Any]) -> _Look:
     asset = find_asset(scene.item, sensor, sensor["mask"]["band"])
     bounds = tuple(site["bounds"])
     try:
@@ -99,21 +141,21 @@ def _look(scene: Scene, site: dict[str, Any], sensor: dict[str, Any]) -> tuple[f
             raise
         # Archives on the net have dead links; one must not stop the search. The signed link stays out of the log.
         logger.warning("%s: mask %s cannot be read (%s)", scene.id, asset["href"], type(error.__cause__).__name__)
-        return 0.0, 0.0, "its mask cannot be read or does not cover the site"
+        return _Look("its mask cannot be read or does not cover the site")
     dilation = float(site.get("mask_dilation_m", DILATION))
-    covered, clear = shares(mask, grid, sensor["mask"]["kind"], site["crs"], bounds, dilation)
-    return covered, clear, "" if covered else "no data over the site"
+    covered, clear = over_site(mask, grid, sensor["mask"]["kind"], site["crs"], bounds, dilation)
+    return _Look("" if covered.any() else "no data over the site", float(covered.mean()), clear)
 
 
 def _require_clear(catalog: str, site: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    for name in site["sensors"]:
-        own = [row for row in rows if row["sensor"] == name]
+    for name, group in groupby(rows, key=lambda row: str(row["sensor"])):
+        own = list(group)
         if not any(row["kept"] for row in own):
-            best = max(own, key=lambda row: float(row["clear"]))
+            best = max(own, key=lambda row: (float(row["day_clear"]), float(row["clear"])))
             raise InputError(
-                f"All {len(own)} scenes of {name} in {catalog} are too cloudy over site {site['name']}: the best, "
-                f"{best['scene']}, is {best['reason']}",
-                f"lower `min_clear:` or widen `period:` in config/sites/{site['name']}.yaml",
+                f"All {len(own)} scenes of {name} in {catalog} are refused over site {site['name']}; the best is "
+                f"{best['scene']}: {best['reason']}",
+                f"lower `min_clear:`, widen `period:` or shorten `exclude:` in config/sites/{site['name']}.yaml",
             )
 
 

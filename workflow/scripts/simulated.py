@@ -26,6 +26,7 @@ from stfuse.truth import write_truth
 
 logger = logging.getLogger("stfuse.simulated")
 
+RESOLUTION = 10.0  # metres; the truth is of 10 m whatever an experiment's grids are, as `stfuse.truth` says
 COLUMNS = ("field", "class", "year", "n_pixels", *CURVE_NAMES, *DATE_NAMES, "harvest", "tillage", "cuts")
 
 
@@ -51,22 +52,24 @@ def simulate(site: dict[str, Any], catalog: Path, truth: Path, fields: Path, phe
     Raises
     ------
     InputError
-        If a setting is unknown, or the grid is not one of 10 m pixels.
+        If a setting is unknown, the site is too small, or no sensor passes over it in the period.
     """
     settings = read_settings(site["simulated"], site["name"])
     period = date.fromisoformat(str(site["period"][0])), date.fromisoformat(str(site["period"][1]))
-    grid = site_grid(site["crs"], tuple(site["bounds"]), 10)
+    grid = site_grid(site["crs"], tuple(site["bounds"]), RESOLUTION)
     if min(grid.shape) < 24 or period[1] < period[0]:
         raise InputError(
             f"Site {site['name']} is {grid.width} x {grid.height} pixels of 10 m from {period[0]} to {period[1]}",
             "give `bounds:` of 240 m at least and a `period:` that does not end before it begins",
         )
+    phases = ((SENTINEL2, settings.sentinel2_phase), (LANDSAT8, settings.landsat8_phase))
+    passes = {instrument: set(overpasses(instrument, period, phase)) for instrument, phase in phases}
+    if not any(passes.values()):
+        found = f"No sensor passes over site {site['name']} from {period[0]} to {period[1]}"
+        raise InputError(found, "widen `period:`")
     world = make_world(grid, period, MARGIN, settings)
     logger.info("%d fields, %d days", world.land.fields, len(world.dates))
-    observers = {
-        Observer(SENTINEL2, world, settings): set(overpasses(SENTINEL2, period, settings.sentinel2_phase)),
-        Observer(LANDSAT8, world, settings): set(overpasses(LANDSAT8, period, settings.landsat8_phase)),
-    }
+    observers = {Observer(instrument, world, settings): days for instrument, days in passes.items()}
     items: dict[str, list[dict[str, Any]]] = {}
     with whole(scenes) as folder, whole(truth) as cube:
 
@@ -84,10 +87,6 @@ def simulate(site: dict[str, Any], catalog: Path, truth: Path, fields: Path, phe
         write_truth(cube, grid, world.dates, BANDS, of_day)
         for name, own in items.items():
             _write_json(folder / name / "collection.json", collection_document(name, own))
-    if not items:
-        raise InputError(
-            f"No sensor passes over site {site['name']} from {period[0]} to {period[1]}", "widen `period:`"
-        )
     numbers = field_map(world)
     write_stored(fields, numbers, grid, 0)
     write_seasons(phenology, world, numbers)

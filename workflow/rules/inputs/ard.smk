@@ -7,17 +7,17 @@ def raw_scenes(wildcards):
     return [f"results/raw/{wildcards.site}/{wildcards.sensor}/{scene}" for scene in day.scenes]
 
 
-def hidden_at(site):
-    """Dates of the reference sensor that some experiment hides: nothing may be fitted to them."""
-    sensor = SITES[site]["reference"]
-    hides = [plan.hidden(e, experiment_days(e, site)).get(sensor, set()) for e in experiments_at(site)]
+def hidden_at(site, sensor):
+    """Dates of a sensor that some experiment hides: nothing may be fitted to them."""
+    hides = [planned("hidden", e, site).get(sensor, set()) for e in experiments_at(site)]
     return set().union(*hides)
 
 
 def open_references(site):
     """Dates of the reference sensor that may serve co-registration and bandpass."""
-    known = days(site).get(SITES[site]["reference"], {})
-    return [d for d, day in known.items() if day.clear >= 0.8 and d not in hidden_at(site)]
+    reference = SITES[site]["reference"]
+    known, hides = days(site).get(reference, {}), hidden_at(site, reference)
+    return [d for d, day in known.items() if day.clear >= 0.8 and d not in hides]
 
 
 def reference_image(wildcards):
@@ -38,14 +38,17 @@ def bandpass_of(wildcards):
 def bandpass_pairs(wildcards):
     """Coincident days of a sensor and the reference, none of them hidden by an experiment."""
     site, sensor = wildcards.site, wildcards.sensor
-    pairs = []
+    if SITES[site]["bandpass"] != "fit":
+        return []
+    references, hides, pairs = open_references(site), hidden_at(site, sensor), []
     for date, day in days(site)[sensor].items():
-        found = plan.nearest(date, open_references(site))
-        if found and day.clear >= 0.8 and plan.days_between(date, found) <= SITES[site]["bandpass_days"]:
+        found = plan.nearest(date, references)
+        near = found and plan.days_between(date, found) <= SITES[site]["bandpass_days"]
+        if near and day.clear >= 0.8 and date not in hides:
             scenes = [f"results/raw/{site}/{sensor}/{scene}" for scene in day.scenes]
             image = f"results/ard/{site}/{SITES[site]['reference']}/{found}.tif"
             pairs.append({"scenes": scenes, "reference": image})
-    return pairs if SITES[site]["bandpass"] == "fit" else []
+    return pairs
 
 
 def bandpass_files(wildcards):
@@ -59,7 +62,7 @@ def field_map(wildcards):
     where = site.get("fields", "")
     if where == "simulated":
         return [f"results/simulated/{site['name']}/fields.tif"]
-    return [where.format(data=config["data"])] if where else []
+    return [located(where, f"Field map of site {site['name']}")] if where else []
 
 
 def field_images(wildcards):
@@ -74,3 +77,8 @@ def field_images(wildcards):
 def quality_rows(wildcards):
     """The quality row of every image that the site's experiments use."""
     return sorted(f.replace(".tif", ".csv") for f in ard_images(wildcards.site))
+
+
+def reference_resolution(wildcards):
+    """Pixel size of the reference sensor's images in metres."""
+    return resolution(SITES[wildcards.site]["reference"])

@@ -181,3 +181,15 @@ def report_tables(wildcards):
             if experiment["protocol"] == "product" and "simulated" in SITES[site]:
                 found.append(f"results/phenology/{name}/{site}/errors.csv")
     return [*found, *(["results/scores/summary.csv"] if all_scores(wildcards) else [])]
+
+
+def vegetation_bands(wildcards):
+    """Red and the near infrared of an experiment, the broad one first; nothing without both."""
+    bands = EXPERIMENTS[wildcards.experiment]["bands"]
+    infrared = [band for band in ("nir", "nir08") if band in bands]
+    return ["red", infrared[0]] if "red" in bands and infrared else []
+
+
+def scatter_band(wildcards):
+    """NDVI where it can be made, else the first band."""
+    return "ndvi" if vegetation_bands(wildcards) else EXPERIMENTS[wildcards.experiment]["bands"][0]

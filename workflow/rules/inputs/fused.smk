@@ -3,7 +3,13 @@
 
 def method_cases(experiment, site, method):
     """What a method predicts in an experiment at a site."""
-    return with_aux(experiment, site, method, plan.cases(experiment, experiment_days(experiment, site), NEEDS[method]))
+    found = with_aux(experiment, site, method, planned("cases", experiment, site, NEEDS[method]))
+    if not found:
+        raise InputError(
+            f"Method {method} can predict no date of experiment {experiment['name']} at site {site}: too few references",
+            "leave it out of the experiment's `methods:`, lower min_clear or gap_days, or widen the site's period",
+        )
+    return found
 
 
 def fused_sample(wildcards):
@@ -42,7 +48,7 @@ def ard_images(site):
     found = set()
     for experiment in experiments_at(site):
         for method in experiment["methods"]:
-            learned = plan.training_cases(experiment, experiment_days(experiment, site), NEEDS[method])
+            learned = planned("training_cases", experiment, site, NEEDS[method])
             wald = {True: plan.uses_wald(experiment, NEEDS[method]), False: experiment["protocol"] == "reduced"}
             predicted = method_cases(experiment, site, method)
             for training, used in ((True, with_aux(experiment, site, method, learned)), (False, predicted)):

@@ -18,9 +18,7 @@ def training_samples(wildcards):
     wald = plan.uses_wald(experiment, NEEDS[method])
     found = []
     for site in trained_on(wildcards):
-        usable = with_aux(
-            experiment, site, method, plan.training_cases(experiment, experiment_days(experiment, site), NEEDS[method])
-        )
+        usable = with_aux(experiment, site, method, planned("training_cases", experiment, site, NEEDS[method]))
         found += [sample(experiment, site, method, case, wald) for case in usable]
     if not found and NEEDS[method].samples != "none":
         raise InputError(

@@ -1,11 +1,23 @@
 # The files and settings of the rules in ../raw.smk.
 
 
+def located(where, what):
+    """A path or URL of the user's, "{data}" filled in; a relative path counts from here, else from the Snakefile."""
+    where = where.format(data=config["data"])
+    if "://" in where:
+        return where
+    found = [path for path in (Path(where), Path(workflow.basedir) / where) if path.exists()]
+    if not found:
+        raise InputError(f"{what} {where} was not found", "correct it in the site's file, or `data:` in the config")
+    return str(found[0])
+
+
 def catalog_of(wildcards):
     """Where a site's scenes are listed: a path or a URL."""
     site = SITES[wildcards.site]
-    made = f"results/simulated/{site['name']}/catalog.json"
-    return site["catalog"].format(data=config["data"]) if "catalog" in site else made
+    if "simulated" in site:
+        return f"results/simulated/{site['name']}/catalog.json"
+    return located(site["catalog"], f"Catalogue of site {site['name']}")
 
 
 def local_catalog(wildcards):
@@ -20,5 +32,8 @@ def simulated_catalog(wildcards):
 
 
 def site_sensors(wildcards):
-    """The configurations of a site's sensors by name."""
-    return {name: SENSORS[name] for name in SITES[wildcards.site]["sensors"]}
+    """The configurations of the sensors that some experiment uses at a site, by name."""
+    used = {SITES[wildcards.site]["reference"]}
+    for experiment in experiments_at(wildcards.site):
+        used |= {experiment["fine"], experiment["coarse"], *experiment["aux"].values()}
+    return {name: SENSORS[name] for name in SITES[wildcards.site]["sensors"] if name in used}

@@ -56,11 +56,18 @@ def is_scored(experiment, site):
     return experiment["protocol"] != "product" or "simulated" in SITES[site]
 
 
+def scores_of(name):
+    """The scores of every run of an experiment at sites where there is a truth."""
+    experiment = EXPERIMENTS[name]
+    used = [run for run in runs(experiment) if is_scored(experiment, run[0])]
+    return [f"results/scores/{name}/{site}/{method}/seed{seed}.csv" for site, method, seed in used]
+
+
+def all_of_experiment(wildcards):
+    """The scores of one experiment."""
+    return scores_of(wildcards.experiment)
+
+
 def all_scores(wildcards):
-    """The scores of every run of every experiment that has a truth."""
-    return [
-        f"results/scores/{name}/{site}/{method}/seed{seed}.csv"
-        for name, experiment in EXPERIMENTS.items()
-        for site, method, seed in runs(experiment)
-        if is_scored(experiment, site)
-    ]
+    """The scores of every experiment."""
+    return [row for name in EXPERIMENTS for row in scores_of(name)]

@@ -3,7 +3,7 @@
 
 def sensor_images(experiment, site, sensor):
     """A sensor's images that are clear enough and not hidden by the experiment."""
-    hides = plan.hidden(experiment, experiment_days(experiment, site)).get(sensor, set())
+    hides = planned("hidden", experiment, site).get(sensor, set())
     known = experiment_days(experiment, site).get(sensor, {}).values()
     dates = sorted(d.date for d in known if d.clear >= experiment["min_clear"] and d.date not in hides)
     return [f"results/ard/{site}/{sensor}/{date}.tif" for date in dates]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from odc.geo.geobox import GeoBox
 from stfuse.coregistration import Match, find_shift
 from stfuse.encodings import Encoding, decode
 from stfuse.grid import degrade, regrid
-from stfuse.masks import BoolArray, Kind, carry, clear
+from stfuse.masks import BoolArray, Kind, carry, clear, missed_clouds
 from stfuse.task import FloatArray
 
 PLAUSIBLE = (-0.05, 1.2)
@@ -150,6 +151,41 @@ def merge(images: Sequence[FloatArray]) -> FloatArray:
 def merge_day(scenes: Sequence[NativeScene], target: GeoBox, shift: tuple[float, float] = (0.0, 0.0)) -> FloatArray:
     """All scenes of one day as one image (band, y, x) on the site's grid."""
     return merge([to_grid(scene, target, shift) for scene in scenes])
+
+
+def without_missed_clouds(
+    values: FloatArray,
+    bands: Sequence[str],
+    grid: GeoBox,
+    reference: tuple[FloatArray, Sequence[str], GeoBox],
+    dates: tuple[str, str],
+) -> tuple[FloatArray, float]:
+    """An image without the cloud that its mask missed, by comparison with the reference (see `masks.missed_clouds`).
+
+    Parameters
+    ----------
+    values : ndarray, shape (band, y, x), float32
+        On `grid`.
+    reference : (ndarray (band, y, x), bands, GeoBox)
+        The reference sensor's image nearest in time.
+    dates : (str, str)
+        ISO dates of the image and of the reference.
+
+    Returns
+    -------
+    values : ndarray, shape (band, y, x), float32
+        With NaN there; as it was where the two do not share blue and red, which the test needs.
+    missed : float
+        Share of the pixels that it took.
+    """
+    known, names, fine = reference
+    days = (date.fromisoformat(dates[0]) - date.fromisoformat(dates[1])).days
+    if not {"blue", "red"} <= set(bands) & set(names):
+        return values, 0.0
+    blue, red = bands.index("blue"), bands.index("red")
+    before = degrade(known[[names.index("blue"), names.index("red")]], fine, grid)
+    found = missed_clouds(values[blue], values[red], before[0], before[1], days)
+    return np.where(found, np.float32(np.nan), values), float(found.mean())
 
 
 def register_bands(bands: Sequence[str], reference: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:

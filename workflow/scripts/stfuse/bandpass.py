@@ -16,9 +16,12 @@ from stfuse.task import FloatArray
 Pair = tuple[FloatArray, FloatArray, FloatArray]
 """Observed, reference and the reference's spread within each coarse pixel, each (band, y, x), NaN = unknown."""
 
+MIN_DATES = 3  # fewer are a matter of those days' haze and of what grew between the two images
 MIN_PAIRS = 60  # pixels
+LEAST = 10  # pixels of one date
 MIN_R = 0.8
 SLOPES = (0.7, 1.3)
+MAX_OFFSET = 0.03  # reflectance; published adjustments of these sensors stay below a fifth of it
 OUTLIER = 3.0  # median absolute deviations
 HOMOGENEOUS = 0.5  # share of the pixels, the most even ones, that the fit prefers
 
@@ -38,7 +41,7 @@ class Line:
     r : float or None
         Their correlation.
     why : str
-        Why the fit was not taken, if it was tried.
+        Why the fit was not taken, if it was tried, and which dates were left out of it.
     """
 
     slope: float
@@ -83,7 +86,7 @@ def robust_line(x: NDArray[Any], y: NDArray[Any]) -> tuple[float, float, float, 
     keep = np.ones(len(x), bool)
     slope, offset, r = 1.0, 0.0, math.nan
     for _ in range(3):
-        if keep.sum() < 10 or not np.std(x[keep]) > 1e-6 or not np.std(y[keep]) > 1e-6:
+        if keep.sum() < LEAST or not np.std(x[keep]) > 1e-6 or not np.std(y[keep]) > 1e-6:
             return 1.0, 0.0, math.nan, int(keep.sum())
         slope, offset = reduced_major_axis(x[keep], y[keep])
         r = float(np.corrcoef(x[keep], y[keep])[0, 1])
@@ -110,37 +113,60 @@ def choose_pixels(pair: Pair, band: int) -> tuple[NDArray[Any], NDArray[Any]]:
     return x.astype(np.float64), y.astype(np.float64)
 
 
-def fit_band(pairs: Sequence[Pair], names: Sequence[str], band: int, fallback: Line) -> Line:
-    """Fit one band over coincident images, or fall back.
+def fit_bands(pairs: Sequence[Pair], names: Sequence[str], fallbacks: Sequence[Line]) -> list[Line]:
+    """Fit every band over coincident images, or fall back.
 
-    A pair that alone gives too poor a correlation or too odd a slope (haze, a change between the days) is left out
-    first,     so that it cannot bend the others' line.
+    A date counts for all bands or for none, so that their lines rest on the same images: one on which half of the
+    bands or more give alone too poor a correlation or too odd a slope (haze, a change between the days) is left out. A
+    band's fit is taken from three dates on, within plain limits of correlation, slope and offset.
 
     Parameters
     ----------
     pairs : sequence of Pair
+        One per date; a band that is unknown throughout a pair has no say on it.
     names : sequence of str
-        What to call each pair in the reason.
-    band : int
-        Index into the pairs' first axis.
-    fallback : Line
-        Taken where the fit is refused, with the reason in `why`.
+        The pairs' dates, ISO.
+    fallbacks : sequence of Line
+        Per band: taken where the fit is refused, with the reason in `why`.
     """
+    chosen = [[choose_pixels(pair, band) for band in range(len(fallbacks))] for pair in pairs]
     kept, left_out = [], []
-    for pair, name in zip(pairs, names, strict=True):
-        x, y = choose_pixels(pair, band)
-        slope, _, r, n = robust_line(x, y)
-        if n >= 10 and r >= MIN_R and SLOPES[0] <= slope <= SLOPES[1]:
-            kept.append((x, y))
+    for pixels, name in zip(chosen, names, strict=True):
+        fault = _fault(pixels)
+        if fault:
+            left_out.append(f"{name} ({fault})")
         else:
-            left_out.append(f"{name} (slope {slope:.2f}, r {r:.2f}, n {n})")
+            kept.append(pixels)
     note = f"left out {', '.join(left_out)}" if left_out else ""
-    if not kept:
-        return Line(fallback.slope, fallback.offset, fallback.rule, 0, None, f"no usable pair; {note}".rstrip("; "))
-    slope, offset, r, n = robust_line(*(np.concatenate(part) for part in zip(*kept, strict=True)))
-    if n < MIN_PAIRS or not r >= MIN_R or not SLOPES[0] <= slope <= SLOPES[1]:
-        why = f"fit refused: slope {slope:.2f}, r {r:.2f}, n {n}; {note}".rstrip("; ")
-        return Line(fallback.slope, fallback.offset, fallback.rule, n, r, why)
+    return [_fit_band([pixels[band] for pixels in kept], line, note) for band, line in enumerate(fallbacks)]
+
+
+def _fault(pixels: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> str:
+    """Why a date is left out, empty if it is kept."""
+    known = [(x, y) for x, y in pixels if len(x)]
+    odd = []
+    for x, y in known:
+        slope, _, r, n = robust_line(x, y)
+        if not (n >= LEAST and r >= MIN_R and SLOPES[0] <= slope <= SLOPES[1]):
+            odd.append(f"slope {slope:.2f}, r {r:.2f}, n {n}")
+    if not known:
+        return "no common clear pixel"
+    return f"{len(odd)} of {len(known)} bands odd: {'; '.join(odd)}" if 2 * len(odd) >= len(known) else ""
+
+
+def _fit_band(dates: Sequence[tuple[NDArray[Any], NDArray[Any]]], fallback: Line, note: str) -> Line:
+    dates = [(x, y) for x, y in dates if len(x) >= LEAST]
+
+    def refused(why: str, n: int = 0, r: float | None = None) -> Line:
+        return Line(fallback.slope, fallback.offset, fallback.rule, n, r, f"{why}; {note}".rstrip("; "))
+
+    if len(dates) < MIN_DATES:
+        return refused(f"fit refused: too few dates ({len(dates)}, {MIN_DATES} are needed)")
+    slope, offset, r, n = robust_line(*(np.concatenate(part) for part in zip(*dates, strict=True)))
+    good = n >= MIN_PAIRS and r >= MIN_R and SLOPES[0] <= slope <= SLOPES[1] and abs(offset) <= MAX_OFFSET
+    if not good:
+        found = f"fit refused: slope {slope:.2f}, offset {offset:.3f}, r {r:.2f}, n {n}"
+        return refused(found, n, r if math.isfinite(r) else None)
     return Line(slope, offset, "fit", n, r, note)
 
 

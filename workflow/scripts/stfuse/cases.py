@@ -28,7 +28,7 @@ class Day:
     date : str
         ISO date.
     clear : float
-        Clear share of the site, 0..1, of the clearest scene.
+        Clear share of the site, 0..1, in the union of the day's scenes.
     scenes : tuple of str
         Scene ids, merged into one image by the stage `ard`.
     platforms : tuple of str
@@ -79,7 +79,7 @@ def _read_days(path: str, changed: int) -> Days:
                 continue
             of_sensor = days.setdefault(row["sensor"], {})
             before = of_sensor.get(row["date"], Day(row["date"], 0.0, ()))
-            clear = max(before.clear, float(row["clear"]))
+            clear = max(before.clear, float(row["day_clear"]))
             scenes, platforms = (*before.scenes, row["scene"]), (*before.platforms, row["platform"])
             of_sensor[row["date"]] = Day(row["date"], clear, scenes, platforms)
     return days

@@ -20,6 +20,7 @@ from odc.geo.geom import BoundingBox, Geometry, box
 from pystac.errors import STACError
 
 from stfuse.errors import InputError
+from stfuse.grid import require_outline
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,14 @@ def is_url(href: str) -> bool:
 
 
 def site_area(crs: str, bounds: tuple[float, float, float, float]) -> Geometry:
-    """The site's outline in degrees of longitude and latitude."""
+    """The site's outline in degrees of longitude and latitude.
+
+    Raises
+    ------
+    InputError
+        If the CRS or the bounds are none of a site.
+    """
+    require_outline(crs, bounds)
     return box(*bounds, crs).to_crs("EPSG:4326", resolution=(bounds[2] - bounds[0]) / 8)
 
 

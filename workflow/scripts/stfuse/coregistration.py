@@ -56,7 +56,7 @@ def find_shift(moving: FloatArray, fixed: FloatArray, max_shift: float = MAX_SHI
     """Find the translation of `moving` onto `fixed`.
 
     Accepted if the match rises, is one at all, and the shift is below `max_shift` and above twice its own standard
-    error:     on few pixels a shift that cannot be told from zero does harm more often than good.
+    error: on few pixels a shift that cannot be told from zero does harm more often than good.
 
     Parameters
     ----------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ logger = logging.getLogger("stfuse")
 
 
 @contextmanager
-def job(log: str, threads: int) -> Iterator[None]:
+def job(log: str, threads: int, gpus: int = 0) -> Iterator[None]:
     """Run a script's work: log to a file, cap threads, print curable errors without a traceback.
 
     Parameters
@@ -26,7 +27,13 @@ def job(log: str, threads: int) -> Iterator[None]:
         The rule's log file.
     threads : int
         The rule's threads; numba, torch, GDAL and BLAS are held to it.
+    gpus : int
+        The GPUs that Snakemake gave the job. With none, CUDA is hidden, so that the CPU is used.
     """
+    # A cluster ends jobs with SIGTERM; as an exception it lets `whole` clear away what is half-made.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    if not gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GDAL_NUM_THREADS"):
         os.environ[name] = str(threads)
     if "numba" in sys.modules:

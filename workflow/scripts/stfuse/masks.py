@@ -16,14 +16,15 @@ Kind = Literal["scl", "qa_pixel"]
 BoolArray = NDArray[np.bool_]
 
 DILATION = 40.0
-"""Default metres around cloud and shadow that are not trusted: two SCL pixels, one of Landsat.
+"""Default metres around cloud and shadow that are not trusted: two pixels of the SCL, little more than one of Landsat.
 
 The SCL is made without any buffer. On ten partly cloudy Sentinel-2 days over Belgium, blue reflectance beside its
 clouds was above the neighbouring days' by 0.056 within 10 m of the edge, 0.032 to 20 m, 0.022 to 30 m and 0.012 to
-40 m, and it fell slowly from there; 40 m cost no scene of 118 its place, 60 m did.
+40 m, and fell slowly from there. 40 m cost none of 118 scenes its place, 60 m did.
 """
 
-SHARE_PIXEL = 10.0  # metres; shares of a site's area are counted on pixels of this size
+SHARE_PIXEL = 10.0
+"""Metres; shares of a site's area are counted on pixels of this size."""
 
 
 def observed(mask: NDArray[Any], kind: Kind) -> BoolArray:
@@ -75,10 +76,10 @@ def carry(flags: BoolArray, source: GeoBox, target: GeoBox, shift: tuple[float, 
     return np.asarray(moved == 1)
 
 
-def shares(
+def over_site(
     mask: NDArray[Any], grid: GeoBox, kind: Kind, crs: str, bounds: tuple[float, float, float, float], dilation: float
-) -> tuple[float, float]:
-    """Shares of a site's area that a scene covers and shows clear, 0..1.
+) -> tuple[BoolArray, BoolArray]:
+    """Where a scene covers a site and where it shows it clear, on the site's small pixels (see `site_flags`).
 
     Parameters
     ----------
@@ -86,18 +87,30 @@ def shares(
         On `grid`, read over the site (and a margin).
     crs, bounds
         The site's.
+    dilation : float
+        See `clear`.
+
+    Returns
+    -------
+    covered, clear : ndarray, shape (y, x), bool
+        Alike for all scenes of a site, whatever their grids, so that those of one day can be joined.
     """
     seen = observed(mask, kind)
     usable = clear(mask, kind, abs(grid.resolution.x), dilation)
-    return site_share(seen, grid, crs, bounds), site_share(seen & usable, grid, crs, bounds)
+    return site_flags(seen, grid, crs, bounds), site_flags(seen & usable, grid, crs, bounds)
+
+
+def site_flags(flags: BoolArray, grid: GeoBox, crs: str, bounds: tuple[float, float, float, float]) -> BoolArray:
+    """Flags on any grid, brought to a site's pixels of `SHARE_PIXEL` metres.
+
+    Small pixels, because a coarse grid reaches over the site's edge or stops short of it.
+    """
+    return carry(flags, grid, site_grid(crs, bounds, SHARE_PIXEL))
 
 
 def site_share(flags: BoolArray, grid: GeoBox, crs: str, bounds: tuple[float, float, float, float]) -> float:
-    """Share of a site's area where flags on any grid hold, 0..1.
-
-    Counted on small pixels, because a coarse grid reaches over the site's edge or stops short of it.
-    """
-    return float(carry(flags, grid, site_grid(crs, bounds, SHARE_PIXEL)).mean())
+    """Share of a site's area where flags on any grid hold, 0..1."""
+    return float(site_flags(flags, grid, crs, bounds).mean())
 
 
 def missed_clouds(

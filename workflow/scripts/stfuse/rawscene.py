@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from affine import Affine
 from odc.geo.geobox import GeoBox
@@ -34,10 +35,7 @@ def read_scene(folder: Path, bands: Sequence[str], shifts: Shifts | None = None)
     InputError
         If the folder is not whole or lacks a band.
     """
-    try:
-        facts = json.loads((folder / "scene.json").read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder / 'scene.json'} cannot be read ({error})", REMAKE) from error
+    facts = _facts(folder)
     missing = [band for band in bands if band not in facts["bands"]]
     if missing:
         raise InputError(f"Scene {folder} lacks the bands {missing}", "delete the folder so that it is fetched anew")
@@ -53,6 +51,24 @@ def read_scene(folder: Path, bands: Sequence[str], shifts: Shifts | None = None)
         read[facts["mask"]["band"]],
         facts["mask"]["kind"],
     )
+
+
+def scene_date(folder: Path) -> str:
+    """ISO date of a raw scene.
+
+    Raises
+    ------
+    InputError
+        If the folder is not whole.
+    """
+    return str(_facts(folder)["date"])
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((folder / "scene.json").read_text()))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder / 'scene.json'} cannot be read ({error})", REMAKE) from error
 
 
 def band_shifts(site: Mapping[str, object], sensor: str) -> Shifts:

@@ -1,7 +1,9 @@
 """One file per method; the file's name is the registry.
 
 Every file defines ``Params`` (frozen dataclass), ``NEEDS``, ``halo(params)``,
-``fit(samples, params, seed)`` and ``predict(task, state, params)``. No method imports another.
+``fit(samples, params, seed)`` and ``predict(task, state, params)``. A method that must know statistics
+of the whole scene also defines ``prepare(task, state, params) -> State``, called once before a scene is
+predicted in tiles. No method imports another.
 """
 
 from __future__ import annotations

@@ -1,0 +1,108 @@
+# What the rules of several stages ask: settings, code, dates, bands, resources.
+
+
+def seeds(method):
+    """The seeds a method runs with: those of the config where it learns, else 0."""
+    return METHODS[method].get("seeds", [0]) if NEEDS[method].samples != "none" else [0]
+
+
+def method_entry(wildcards):
+    """A method's own settings, so that changing one reruns only that method."""
+    settings = {k: v for k, v in METHODS[wildcards.method].items() if k not in ("file", "seeds")}
+    return {"name": wildcards.method, "file": method_file(wildcards.method).stem, "settings": settings}
+
+
+def site_keys(*keys):
+    """The named settings of a job's site, and no others: changing a remark must not fetch an archive again."""
+
+    def of_job(wildcards):
+        site = SITES[wildcards.site]
+        return {key: site[key] for key in ("name", "crs", "bounds", *keys) if key in site}
+
+    return of_job
+
+
+def sensor_entry(wildcards):
+    """The configuration of a job's sensor."""
+    return SENSORS[wildcards.sensor]
+
+
+def sensor_bands(wildcards):
+    """The bands a job brings of its sensor."""
+    return bands_of(wildcards.site, wildcards.sensor)
+
+
+def code(script):
+    """A digest of all that a script is made of, as a parameter: editing a module reruns the jobs that use it."""
+    return digest(SCRIPTS / f"{script}.py")
+
+
+def code_with_method(script):
+    """The same, with the job's method file."""
+
+    def of_job(wildcards):
+        return digest(SCRIPTS / f"{script}.py", method_file(wildcards.method))
+
+    return of_job
+
+
+def days(site):
+    """The kept scenes of a site by sensor and date, known once its catalogue was searched."""
+    return plan.read_days(checkpoints.find_scenes.get(site=site).output.scenes)
+
+
+DECISIONS = {}
+
+
+def planned(what, experiment, site, *needs):
+    """An answer of stfuse/cases.py on an experiment at a site, worked out once for as long as the scenes stay."""
+    known, key = days(site), (what, experiment["name"], site, needs)
+    if key not in DECISIONS or DECISIONS[key][0] is not known:
+        used = plan.taking_part(experiment, known)
+        DECISIONS[key] = known, getattr(plan, what)(experiment, used, *needs)
+    return DECISIONS[key][1]
+
+
+def experiment_days(experiment, site):
+    """The kept scenes that take part in an experiment, by sensor and date."""
+    return planned("taking_part", experiment, site)
+
+
+def experiments_at(site):
+    """The experiments that use a site."""
+    return [e for e in EXPERIMENTS.values() if site in e["sites"]]
+
+
+def bands_of(site, sensor):
+    """The bands of a sensor that any experiment asks for at a site, in the sensor's order."""
+    asked = {b for e in experiments_at(site) for b in e["bands"] if sensor in (e["fine"], e["coarse"])}
+    asked |= {b for e in experiments_at(site) if sensor in e["aux"].values() for b in SENSORS[sensor]["bands"]}
+    if sensor == SITES[site]["reference"]:
+        # Co-registration looks for the same bands in both sensors.
+        asked |= {b for e in experiments_at(site) for b in e["bands"]}
+    return [b for b in SENSORS[sensor]["bands"] if b in asked]
+
+
+def memory(wildcards, attempt):
+    """Megabytes: what the libraries take, and the site's pixels; more with a network, more at each attempt."""
+    learns = getattr(wildcards, "method", None) in METHODS and NEEDS[wildcards.method].samples != "none"
+    return attempt * int(1500 + 600 * megapixels(wildcards)) * (2 if learns else 1)
+
+
+def runtime(wildcards, attempt):
+    """Minutes: generous for a laptop-sized site, growing with its area; more with a network, more at each attempt."""
+    learns = getattr(wildcards, "method", None) in METHODS and NEEDS[wildcards.method].samples != "none"
+    return attempt * int(10 + 20 * megapixels(wildcards)) * (3 if learns else 1)
+
+
+def megapixels(wildcards):
+    """Fine pixels of the largest site a job touches, in millions."""
+    site = getattr(wildcards, "site", getattr(wildcards, "trainset", None))
+    touched = [SITES[site]] if site in SITES else list(SITES.values())
+    areas = ((s["bounds"][2] - s["bounds"][0]) * (s["bounds"][3] - s["bounds"][1]) for s in touched)
+    return max(areas) / SENSORS[touched[0]["reference"]]["resolution"] ** 2 / 1e6
+
+
+def gpus(wildcards):
+    """One GPU for methods that gain from one; ignored where there is none."""
+    return int(NEEDS[wildcards.method].gpu)

@@ -1,0 +1,93 @@
+"""What no schema can say of a configuration: that its parts fit each other. Asked at every start, so kept light."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from stfuse.errors import InputError
+from stfuse.needs import Needs
+
+Entry = Mapping[str, Any]
+NIR = ("nir", "nir08")
+
+
+def check_site(site: Entry) -> None:
+    """Refuse a site whose grid or sensors make no sense.
+
+    Raises
+    ------
+    InputError
+        If the CRS is unknown or not in metres, the bounds are reversed, or the reference is none of the sensors.
+    """
+    where = f"config/sites/{site['name']}.yaml"
+    try:
+        crs = CRS.from_user_input(site["crs"])
+    except CRSError as error:
+        raise InputError(
+            f"{where}: the CRS {site['crs']} is unknown ({error})", "write one such as EPSG:32631"
+        ) from error
+    if not crs.is_projected:
+        raise InputError(
+            f"{where}: the CRS {site['crs']} is in degrees", "take a projected one in metres: the UTM zone"
+        )
+    left, bottom, right, top = site["bounds"]
+    if left >= right or bottom >= top:
+        raise InputError(f"{where}: the bounds {site['bounds']} are reversed", "write left, bottom, right, top")
+    if site["reference"] not in site["sensors"]:
+        raise InputError(f"{where}: the reference {site['reference']} is none of its sensors", "add it to `sensors:`")
+
+
+def check_experiment(experiment: Entry, sites: Mapping[str, Entry], sensors: Mapping[str, Entry]) -> None:
+    """Refuse an experiment that its sites or sensors cannot serve.
+
+    Raises
+    ------
+    InputError
+        If a sensor is not at a site, a band is not in a sensor, fine and coarse are one sensor, or NDVI is
+        asked of other bands than red and near infrared.
+    """
+    where = f"config/experiments/{experiment['name']}.yaml"
+    fine, coarse = experiment["fine"], experiment["coarse"]
+    if fine == coarse:
+        raise InputError(f"{where}: fine and coarse are both {fine}", "name two sensors")
+    wanted = {fine, coarse, *experiment["aux"].values()}
+    for name in experiment["sites"]:
+        absent = sorted(wanted - set(sites[name]["sensors"]))
+        if absent:
+            raise InputError(
+                f"{where}: site {name} has no sensor {', '.join(absent)}", "add it to the site's `sensors:`"
+            )
+    for sensor in (fine, coarse):
+        unknown = [b for b in experiment["bands"] if b not in sensors[sensor]["bands"]]
+        if unknown:
+            known = ", ".join(sensors[sensor]["bands"])
+            raise InputError(f"{where}: sensor {sensor} has no band {', '.join(unknown)}", f"choose from {known}")
+    bands = list(experiment["bands"])
+    if experiment["variable"] == "ndvi" and not (len(bands) == 2 and bands[0] == "red" and bands[1] in NIR):
+        raise InputError(
+            f"{where}: NDVI cannot be made of the bands {bands}", "write bands: [red, nir08] or [red, nir]"
+        )
+
+
+def methods_of(experiment: Entry, needs: Mapping[str, Needs]) -> list[str]:
+    """The methods that run in an experiment: those it names, or all that its auxiliary series suffice for.
+
+    Raises
+    ------
+    InputError
+        If a named method is not configured, or needs an auxiliary series that the experiment lacks.
+    """
+    where = f"config/experiments/{experiment['name']}.yaml"
+    if experiment["methods"] == "all":
+        return [name for name, need in needs.items() if set(need.aux) <= set(experiment["aux"])]
+    for name in experiment["methods"]:
+        if name not in needs:
+            raise InputError(f"{where} names the method {name}", "add a line for it to `methods:` of the main config")
+        lacking = sorted(set(needs[name].aux) - set(experiment["aux"]))
+        if lacking:
+            raise InputError(f"{where}: method {name} needs {', '.join(lacking)}", "name the sensor under `aux:`")
+    return list(experiment["methods"])
