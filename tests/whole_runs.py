@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,38 +42,42 @@ def jobs_of(run: Finished) -> list[str]:
     return sorted(name for name, count in counts.items() for _ in range(count))
 
 
-def repository(folder: Path, methods: dict[str, object] | None = None) -> Path:
-    """A copy of the repository in a new place with new times, as a checkout is; with these methods alone, if named."""
+def lean_repository(folder: Path) -> Path:
+    """A copy of the repository with its files' times that has two quick methods.
+
+    With these the smallest road, whose experiment takes all methods, stays small.
+    """
     ignore = shutil.ignore_patterns(".*", "results", "__pycache__")
-    root = Path(shutil.copytree(ROOT, folder, ignore=ignore, copy_function=shutil.copyfile))
-    if methods:
-        config = root / "config/config.yaml"
-        entries = yaml.safe_load(config.read_text()) | {"methods": methods}
-        config.write_text(yaml.safe_dump(entries, sort_keys=False))
+    root = Path(shutil.copytree(ROOT, folder, ignore=ignore))
+    config = root / "config/config.yaml"
+    entries = yaml.safe_load(config.read_text()) | {"methods": {"bilinear": {}, "temporal": {}}}
+    config.write_text(yaml.safe_dump(entries, sort_keys=False))
     return root
 
 
-def lean_repository(folder: Path) -> Path:
-    """The repository with two quick methods, for the smallest road, whose experiment takes them all."""
-    return repository(folder, {"bilinear": {}, "temporal": {}})
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], str]) -> Path:
+    """A folder that is made once for all workers; `make` fills it and says what went wrong, if anything did."""
+    base = factory.getbasetemp()
+    # Beside the folders of all workers, where there are several.
+    base = base.parent if base.name.startswith("popen-") else base
+    folder, said = base / name, base / f"{name}.said"
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            said.write_text(make(folder))
+    assert not said.read_text(), said.read_text()[-20_000:]
+    return folder
 
 
 def run_once(factory: pytest.TempPathFactory, name: str, *arguments: str, root: Path = ROOT) -> Path:
     """The folder of a run that is made once for all workers. Tests that change something there take a copy."""
-    base = factory.getbasetemp()
-    # Beside the folders of all workers, where there are several.
-    base = base.parent if base.name.startswith("popen-") else base
-    folder, done = base / name, base / f"{name}.done"
-    with (base / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            run = snakemake(folder, *arguments, root=root)
-            (base / f"{name}.log").write_text(run.stdout + run.stderr)
-            done.write_text(str(run.returncode))
-    assert done.read_text() == "0", (base / f"{name}.log").read_text()[-20_000:]
-    return folder
+
+    def make(folder: Path) -> str:
+        folder.mkdir()
+        run = snakemake(folder, *arguments, root=root)
+        return run.stdout + run.stderr if run.returncode else ""
+
+    return once(factory, name, make)
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -19,8 +19,8 @@ import pystac
 from odc.geo.geom import BoundingBox, Geometry, box
 from pystac.errors import STACError
 
+from stfuse.checks import require_outline
 from stfuse.errors import InputError
-from stfuse.grid import require_outline
 
 logger = logging.getLogger(__name__)
 

@@ -15,6 +15,31 @@ Entry = Mapping[str, Any]
 NIR = ("nir", "nir08")
 
 
+def require_outline(crs: str, bounds: tuple[float, float, float, float]) -> None:
+    """Refuse a site's CRS or bounds that no grid in metres can be made of.
+
+    Raises
+    ------
+    InputError
+        If the CRS is unknown or not a projected one in metres, or the bounds are empty or reversed.
+    """
+    cure = "write the `crs:` of the site as a projected CRS in metres, e.g. its UTM zone like EPSG:32631"
+    try:
+        known = CRS.from_user_input(crs)
+    except CRSError as error:
+        raise InputError(f"CRS {crs} is unknown", cure) from error
+    units = {axis.unit_name for axis in known.axis_info[:2]}
+    if not known.is_projected or units != {"metre"}:
+        what = "a geographic one" if known.is_geographic else "not a projected one in metres"
+        raise InputError(f"CRS {crs} ({known.name}) is {what}, in {' and '.join(sorted(units)) or 'no unit'}", cure)
+    left, bottom, right, top = bounds
+    if not (left < right and bottom < top):
+        raise InputError(
+            f"Bounds {list(bounds)} enclose nothing: left must be below right and bottom below top",
+            "write the `bounds:` of the site as [left, bottom, right, top] in metres of its CRS",
+        )
+
+
 def check_site(site: Entry) -> None:
     """Refuse a site whose grid or sensors make no sense.
 
@@ -25,18 +50,9 @@ def check_site(site: Entry) -> None:
     """
     where = f"config/sites/{site['name']}.yaml"
     try:
-        crs = CRS.from_user_input(site["crs"])
-    except CRSError as error:
-        raise InputError(
-            f"{where}: the CRS {site['crs']} is unknown ({error})", "write one such as EPSG:32631"
-        ) from error
-    if not crs.is_projected:
-        raise InputError(
-            f"{where}: the CRS {site['crs']} is in degrees", "take a projected one in metres: the UTM zone"
-        )
-    left, bottom, right, top = site["bounds"]
-    if left >= right or bottom >= top:
-        raise InputError(f"{where}: the bounds {site['bounds']} are reversed", "write left, bottom, right, top")
+        require_outline(site["crs"], tuple(site["bounds"]))
+    except InputError as error:
+        raise InputError(f"{where}: {error.found}", error.cure) from error
     if site["reference"] not in site["sensors"]:
         raise InputError(f"{where}: the reference {site['reference']} is none of its sensors", "add it to `sensors:`")
 

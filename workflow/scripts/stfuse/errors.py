@@ -17,3 +17,4 @@ class InputError(ValueError):
 
     def __init__(self, found: str, cure: str) -> None:
         super().__init__(f"{found}. Cure: {cure}.")
+        self.found, self.cure = found, cure

@@ -7,12 +7,10 @@ from typing import Literal
 
 import numpy as np
 from affine import Affine
-from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from odc.geo.warp import rio_reproject
-from pyproj.exceptions import CRSError
 
-from stfuse.errors import InputError
+from stfuse.checks import require_outline
 from stfuse.task import FloatArray, Series
 
 Kernel = Literal["nearest", "bilinear", "cubic", "cubic_spline", "lanczos", "average"]
@@ -20,31 +18,6 @@ Kernel = Literal["nearest", "bilinear", "cubic", "cubic_spline", "lanczos", "ave
 # Source positions are rounded to this share of a pixel. A power of two adds to whole pixels without
 # rounding, so a crop of a scene is resampled to the very same bits as the scene itself.
 POSITION_STEP = 2.0**-20
-
-
-def require_outline(crs: str, bounds: tuple[float, float, float, float]) -> None:
-    """Refuse a site's CRS or bounds that no grid in metres can be made of.
-
-    Raises
-    ------
-    InputError
-        If the CRS is unknown or not a projected one in metres, or the bounds are empty or reversed.
-    """
-    cure = "write the `crs:` of the site as a projected CRS in metres, e.g. its UTM zone like EPSG:32631"
-    try:
-        known = CRS(crs).proj
-    except CRSError as error:
-        raise InputError(f"CRS {crs} is unknown", cure) from error
-    units = {axis.unit_name for axis in known.axis_info[:2]}
-    if not known.is_projected or units != {"metre"}:
-        what = "a geographic one" if known.is_geographic else "not a projected one in metres"
-        raise InputError(f"CRS {crs} ({known.name}) is {what}, in {' and '.join(sorted(units)) or 'no unit'}", cure)
-    left, bottom, right, top = bounds
-    if not (left < right and bottom < top):
-        raise InputError(
-            f"Bounds {list(bounds)} enclose nothing: left must be below right and bottom below top",
-            "write the `bounds:` of the site as [left, bottom, right, top] in metres of its CRS",
-        )
 
 
 def site_grid(crs: str, bounds: tuple[float, float, float, float], resolution: float) -> GeoBox:

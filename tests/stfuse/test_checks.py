@@ -1,0 +1,65 @@
+"""Configurations whose parts do not fit are refused, by name and with the cure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stfuse.checks import check_experiment, check_site, methods_of
+from stfuse.errors import InputError
+from stfuse.needs import Needs
+
+SITE = {"name": "s", "crs": "EPSG:32631", "bounds": [0, 0, 90, 90], "sensors": ["a", "b"], "reference": "a"}
+SENSORS = {"a": {"bands": {"red": 10, "nir": 10}}, "b": {"bands": {"red": 30, "nir": 30, "nir08": 30}}}
+NEEDS = {"plain": Needs(), "sharp": Needs(aux=("pan",))}
+
+
+def experiment(**changes: Any) -> dict[str, Any]:
+    base = {"name": "e", "sites": ["s"], "fine": "a", "coarse": "b", "aux": {}, "bands": ["red", "nir"]}
+    return base | {"variable": "reflectance", "methods": "all"} | changes
+
+
+def test_a_fitting_configuration_passes() -> None:
+    check_site(SITE)
+    check_experiment(experiment(), {"s": SITE}, SENSORS)
+    check_experiment(experiment(variable="ndvi"), {"s": SITE}, SENSORS)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"crs": "EPSG:999999"}, "unknown"),
+        ({"crs": "EPSG:4326"}, "geographic"),
+        ({"crs": "EPSG:2225"}, "foot"),
+        ({"bounds": [90, 0, 0, 90]}, "enclose nothing"),
+        ({"reference": "c"}, "none of its sensors"),
+    ],
+)
+def test_a_site_that_makes_no_sense_is_refused(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=rf"sites/s\.yaml.*{words}.*Cure"):
+        check_site(SITE | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"coarse": "a"}, "both a"),
+        ({"aux": {"pan": "p"}}, "no sensor p"),
+        ({"bands": ["red", "nir08"]}, "sensor a has no band nir08"),
+        ({"variable": "ndvi", "bands": ["nir", "red"]}, "NDVI cannot be made"),
+        ({"variable": "ndvi", "bands": ["red"]}, "NDVI cannot be made"),
+    ],
+)
+def test_an_experiment_that_cannot_run_is_refused(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=rf"experiments/e\.yaml.*{words}.*Cure"):
+        check_experiment(experiment(**change), {"s": SITE}, SENSORS)
+
+
+def test_all_methods_means_those_whose_inputs_suffice_and_named_ones_must_fit() -> None:
+    assert methods_of(experiment(), NEEDS) == ["plain"]
+    assert methods_of(experiment(aux={"pan": "b"}), NEEDS) == ["plain", "sharp"]
+    with pytest.raises(InputError, match="sharp needs pan"):
+        methods_of(experiment(methods=["sharp"]), NEEDS)
+    with pytest.raises(InputError, match="names the method other"):
+        methods_of(experiment(methods=["other"]), NEEDS)
