@@ -82,7 +82,7 @@ UNFIT: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
     ),
     "ndvi of swapped bands": (SITE, EXPERIMENT | {"variable": "ndvi", "bands": ["nir08", "red"]}, "nir08.*red"),
     "unknown band": (SITE, EXPERIMENT | {"bands": ["red", "ultraviolet"]}, "ultraviolet"),
-    "reversed bounds": (SITE | {"bounds": [500490, 5630760, 500010, 5631240]}, EXPERIMENT, "bounds.*500490"),
+    "reversed bounds": (SITE | {"bounds": [500490, 5630760, 500010, 5631240]}, EXPERIMENT, "500490"),
     "unknown CRS": (SITE | {"crs": "EPSG:999999"}, EXPERIMENT, "EPSG:999999"),
     "reference not there": (SITE | {"reference": "landsat8_pan"}, EXPERIMENT, "reference.*landsat8_pan"),
     "auxiliary series not there": (SITE, EXPERIMENT | {"methods": ["sharp"]}, "sharp.*pan"),
