@@ -41,4 +41,6 @@ rule all:
     default_target: True
     input:
         f"results/{config['report']}.html",
+        # Named, so that a scene that was deleted comes back, and with it what depends on it.
+        every_scene,
         "results/scores/all.csv" if all_scores(None) else [],

@@ -234,7 +234,6 @@ rule report:
     input:
         figures=report_figures,
         tables=report_tables,
-        template=f"{SCRIPTS}/stfuse/report.html.jinja",
     output:
         f"results/{config['report']}.html",
     log:
@@ -247,7 +246,7 @@ rule report:
         mem_mb=memory,
         runtime=runtime,
     params:
-        code=code("figures_report"),
+        code=digest(SCRIPTS / "figures_report.py", SCRIPTS / "stfuse" / "report.html.jinja"),
         config=config,
         studies=STUDIES,
         experiments=EXPERIMENTS,

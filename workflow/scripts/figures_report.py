@@ -13,6 +13,7 @@ import jinja2
 import pandas as pd
 import yaml
 
+import stfuse
 from stfuse.captions import figure_words, order_of, table_words
 from stfuse.errors import InputError
 from stfuse.job import job, whole
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("stfuse.figures_report")
 
+TEMPLATE = Path(stfuse.__file__).with_name("report.html.jinja")
 Facts = dict[str, Any]
 LONGEST = 120
 """Rows of a table shown on the page; the embedded file has all."""
@@ -234,7 +236,7 @@ def _versions() -> dict[str, str]:
 if __name__ == "__main__":
     with job(snakemake.log[0], snakemake.threads):
         make_report(
-            template=Path(snakemake.input.template),
+            template=TEMPLATE,
             config=dict(snakemake.params.config),
             studies=dict(snakemake.params.studies),
             experiments=dict(snakemake.params.experiments),

@@ -82,3 +82,13 @@ def quality_rows(wildcards):
 def reference_resolution(wildcards):
     """Pixel size of the reference sensor's images in metres."""
     return resolution(SITES[wildcards.site]["reference"])
+
+
+def every_scene(wildcards):
+    """The raw scenes of every image that the experiments use."""
+    found = []
+    for site in SITES:
+        for image in sorted(ard_images(site)):
+            sensor, date = Path(image).parent.name, Path(image).stem
+            found += [f"results/raw/{site}/{sensor}/{scene}" for scene in days(site)[sensor][date].scenes]
+    return found

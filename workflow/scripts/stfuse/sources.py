@@ -53,8 +53,8 @@ def sources(*starts: Path) -> tuple[str, ...]:
 
 @cache
 def digest(*starts: Path) -> str:
-    """A short fingerprint of the package files that the given files are made of, by name and content."""
+    """A short fingerprint of the given files and the package files that they are made of, by name and content."""
     total = hashlib.sha256()
-    for path in sources(*starts):
-        total.update(Path(path).relative_to(PACKAGE).as_posix().encode() + b"\0" + Path(path).read_bytes())
+    for path in sorted({*map(str, starts), *sources(*starts)}):
+        total.update(Path(path).name.encode() + b"\0" + Path(path).read_bytes())
     return total.hexdigest()[:12]
