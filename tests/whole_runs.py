@@ -25,6 +25,9 @@ def snakemake(folder: Path, *arguments: str, root: Path = ROOT) -> Finished:
     """Snakemake in a folder of its own. Targets come first: `--configfile` swallows what follows it."""
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--directory", str(folder)]
     command += ["--snakefile", str(root / "Snakefile"), *arguments]
+    if "--workflow-profile" not in arguments:
+        # What plain `snakemake` in the repository loads by itself; `--directory` hides it.
+        command += ["--workflow-profile", str(root / "workflow/profiles/default")]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
