@@ -207,11 +207,12 @@ def site_remarks(site: Mapping[str, Any]) -> str:
 def experiment_words(experiment: Mapping[str, object]) -> str:
     """What an experiment does, for a reader who does not know the protocols' names."""
     fine, coarse, gap = experiment["fine"], experiment["coarse"], experiment.get("gap_days", 0)
+    neighbours = f", with every {fine} scene within {gap} days of it," if gap else ""
     return {
-        "withheld": f"A clear {fine} date is hidden, with every {fine} scene within {gap} days of it, "
-        f"and predicted from {coarse} of that time and other {fine} dates. The hidden image is the truth.",
+        "withheld": f"A clear {fine} date is hidden{neighbours} and predicted from {coarse} of that time and "
+        f"other {fine} dates. The hidden image is the truth.",
         "reduced": f"All images are made coarser by the ratio of {coarse} to {fine} pixels, so that what is predicted, "
         f"at the resolution of {coarse}, was really observed by {coarse} (Wald's protocol).",
         "product": f"Clear {coarse} dates without a clear {fine} image are predicted at the resolution of {fine} and "
-        f"joined with the observed {fine} dates into a dense NDVI series. Nothing is hidden: a user makes this.",
+        f"joined with the observed {fine} dates into a dense NDVI series. Nothing is hidden: this is what one makes for use.",
     }.get(str(experiment["protocol"]), "")
