@@ -214,5 +214,5 @@ def experiment_words(experiment: Mapping[str, object]) -> str:
         "reduced": f"All images are made coarser by the ratio of {coarse} to {fine} pixels, so that what is predicted, "
         f"at the resolution of {coarse}, was really observed by {coarse} (Wald's protocol).",
         "product": f"Clear {coarse} dates without a clear {fine} image are predicted at the resolution of {fine} and "
-        f"joined with the observed {fine} dates into a dense NDVI series. Nothing is hidden: this is what one makes for use.",
+        f"joined with the observed {fine} dates into a dense NDVI series. Nothing is hidden.",
     }.get(str(experiment["protocol"]), "")
