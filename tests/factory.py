@@ -5,7 +5,9 @@ Everything is drawn from the seed, so two calls with the same arguments give the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from stfuse.grid import coarser, degrade, site_grid
 from stfuse.task import FloatArray, Sample, Series, Task
+from stfuse.truth import write_truth
 
 CRS = "EPSG:32631"
 CORNER = (501360.0, 5629680.0)
@@ -114,3 +117,13 @@ def make_sample(**settings: object) -> Sample:
     change, seed = float(settings.get("change", 0.1)), int(settings.get("seed", 0))  # type: ignore[call-overload]
     shape = (task.fine.grid.height, task.fine.grid.width)
     return task, make_scene(shape, len(task.fine.bands), str(task.dates[0]), change, seed)[None]
+
+
+def write_images_as_truth(
+    path: Path, grid: GeoBox, dates: Sequence[date], bands: Sequence[str], of_day: Callable[[int], FloatArray]
+) -> None:
+    """The truth file of a world in which every pixel is an object of its own: any images, shape (band, y, x)."""
+    pixels = int(grid.height * grid.width)
+    labels = np.arange(pixels, dtype=np.int32).reshape(grid.shape)
+    spectra = np.stack([of_day(i).reshape(len(bands), pixels).T[:, None] for i in range(len(dates))])
+    write_truth(path, grid, dates, bands, labels, np.ones((1, *grid.shape), np.float32), spectra)

@@ -12,6 +12,7 @@ import yaml
 from PIL import Image
 
 import fake_products as fake
+from factory import write_images_as_truth
 from scripts.figures_phenology import draw_phenology
 from scripts.figures_prediction import draw_prediction
 from scripts.figures_profiles import draw_profiles
@@ -23,7 +24,6 @@ from scripts.figures_scores import draw_scores
 from scripts.figures_training import draw_training
 from scripts.phenology_scores import compare_phenology
 from stfuse.errors import InputError
-from stfuse.truth import write_truth
 
 TEMPLATE = Path(__file__).parents[2] / "workflow/scripts/stfuse/report.html.jinja"
 EXPERIMENTS = {
@@ -123,7 +123,7 @@ def write_days(world: fake.World, path: Path) -> None:
 
     rng = np.random.default_rng(0)
     days = [date(2023, 1, 1) + timedelta(days=i) for i in range(365)]
-    write_truth(path, world.grid, days, fake.BANDS, lambda i: fake.image_on(world, i + 1, rng))
+    write_images_as_truth(path, world.grid, days, fake.BANDS, lambda i: fake.image_on(world, i + 1, rng))
 
 
 def test_phenology_with_and_without_truth(seasons: dict[str, dict[str, Path]], tmp_path: Path) -> None:

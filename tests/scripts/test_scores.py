@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from factory import write_images_as_truth
 from scripts.scores import COLUMNS, score
 from scripts.scores_all import HEADER, collect
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
 from stfuse.raster import write_image
-from stfuse.truth import write_truth
 
 BANDS = ["blue", "red", "nir08"]
 BOUNDS = (500000.0, 5600000.0, 500240.0, 5600200.0)
@@ -80,7 +80,9 @@ def test_ndvi_is_scored_against_ndvi_of_the_observed_bands(tmp_path):
 def test_truth_of_a_simulated_site_is_a_second_reference(tmp_path):
     first = date.fromisoformat(DATES[0])
     days = [first + timedelta(n) for n in range(40)]
-    write_truth(tmp_path / "truth.nc", GRID, days, BANDS, lambda i: image(days[i].isoformat()) + np.float32(0.01))
+    write_images_as_truth(
+        tmp_path / "truth.nc", GRID, days, BANDS, lambda i: image(days[i].isoformat()) + np.float32(0.01)
+    )
     fused, observed = written(tmp_path / "fused"), written(tmp_path / "ard")
     score(fused, observed, tmp_path / "truth.nc", LABELS, BANDS, "reflectance", 3.0, tmp_path / "out.csv")
     rows = pick(read(tmp_path / "out.csv"), metric="bias", band="red", stratum="all")
@@ -90,13 +92,26 @@ def test_truth_of_a_simulated_site_is_a_second_reference(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("grid", "truths"), [(GRID, {"known"}), (COARSE, set())])
-def test_known_truth_serves_its_own_grid_only(tmp_path, grid, truths):
-    dates = DATES[:1]
-    write_truth(tmp_path / "truth.nc", GRID, [date.fromisoformat(dates[0])], BANDS, lambda i: image(dates[i]))
-    fused, out = written(tmp_path / "fused", grid=grid, dates=dates), tmp_path / "out.csv"
-    score(fused, [], tmp_path / "truth.nc", LABELS, BANDS, "reflectance", 3.0, out)
-    assert {r["truth"] for r in read(out)} == truths
+def test_the_known_truth_is_read_at_the_resolution_of_the_prediction(tmp_path):
+    day = DATES[0]
+    write_images_as_truth(tmp_path / "truth.nc", GRID, [date.fromisoformat(day)], BANDS, lambda i: image(day))
+    blocks = image(day).reshape(3, GRID.height // 2, 2, GRID.width // 2, 2).mean(axis=(2, 4))
+    (tmp_path / "fused").mkdir()
+    path = tmp_path / "fused" / f"{day}.tif"
+    write_image(path, blocks, BANDS, COARSE)
+    score([path], [], tmp_path / "truth.nc", LABELS, BANDS, "reflectance", 3.0, tmp_path / "out.csv")
+    rows = pick(read(tmp_path / "out.csv"), metric="rmse", stratum="all", truth="known", band="red")
+    assert float(rows[0]["value"]) == pytest.approx(0, abs=1e-4) and int(rows[0]["n"]) == COARSE.width * COARSE.height
+
+
+def test_a_truth_coarser_than_the_prediction_is_an_error(tmp_path):
+    coarse = image(DATES[0], COARSE)
+    write_images_as_truth(tmp_path / "truth.nc", COARSE, [date.fromisoformat(DATES[0])], BANDS, lambda i: coarse)
+    with pytest.raises(InputError, match="pixels of 20 m, 10 m were asked for"):
+        score(
+            written(tmp_path / "fused", dates=DATES[:1]), [], tmp_path / "truth.nc", LABELS, BANDS, "reflectance", 3.0,
+            tmp_path / "out.csv",
+        )  # fmt: skip
 
 
 def test_without_any_truth_the_table_is_empty_with_its_header(tmp_path):

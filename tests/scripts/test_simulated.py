@@ -1,7 +1,7 @@
 import csv
 import hashlib
 import json
-import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,26 +9,35 @@ import pystac
 import pytest
 
 import small_world
-from scripts.simulated import COLUMNS, simulate
+from scripts.simulated import EVENT_COLUMNS, SEASON_COLUMNS, Outputs, simulate
 from stfuse.encodings import decode, find_encoding
 from stfuse.errors import InputError
 from stfuse.fields import patches
 from stfuse.grid import degrade, site_grid
-from stfuse.raster import read_stored
+from stfuse.raster import read_stored, write_stored
+from stfuse.simulated.sensors import SENSORS
 from stfuse.truth import read_truth
 
-OUTPUTS = {
+FILES = {
     "catalog": "catalog.json",
     "truth": "truth.nc",
     "fields": "fields.tif",
-    "phenology": "p.csv",
+    "phenology": "phenology.csv",
+    "events": "events.csv",
+    "event_map": "events.tif",
     "scenes": "scenes",
 }
+OPTICAL = {"sentinel-2-c1-l2a", "landsat-c2-l2"}
 
 
-def run(folder, **simulated):
-    paths = {name: folder / file for name, file in OUTPUTS.items()}
-    simulate(site=small_world.site(**simulated), **paths)
+def outputs(folder):
+    return Outputs(**{name: folder / file for name, file in FILES.items()})
+
+
+def run(folder, collections=None, threads=1, land_map=None, period=None, **simulated):
+    site = small_world.site(**simulated)
+    site |= {"period": period} if period else {}
+    simulate(site, outputs(folder), collections, land_map, threads)
     return folder
 
 
@@ -42,38 +51,38 @@ def checksums(folder):
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
-def test_pystac_reads_the_catalogue_and_every_file_is_there(made):
+def items(folder):
+    found = [(path, json.loads(path.read_text())) for path in sorted((folder / "scenes").glob("*/*/*.json"))]
+    return [(path, item) for path, item in found if item.get("type") == "Feature"]
+
+
+def test_every_collection_of_every_sensor_is_in_the_catalogue_and_every_file_is_there(made):
     catalog = pystac.Catalog.from_file(str(made / "catalog.json"))
-    items = list(catalog.get_items(recursive=True))
-    assert {c.id for c in catalog.get_children()} == {"sentinel-2-c1-l2a", "landsat-c2-l2", "landsat-c2-l1"}
+    assert {c.id for c in catalog.get_children()} == {name for s in SENSORS for name in s.collections}
     assert all("imulated" in c.description for c in catalog.get_children())
-    for item in items:
+    for item in catalog.get_items(recursive=True):
         assert item.properties["stfuse:simulated"] is True
         for asset in item.assets.values():
             assert Path(asset.get_absolute_href()).exists()
             assert not Path(asset.href).is_absolute()
-        if item.collection_id != "landsat-c2-l1":
-            _, grid = read_stored(item.assets["red"].get_absolute_href())
-            assert grid.crs.epsg == 32631
         west, south, east, north = item.bbox
         assert 2.9 < west < east < 3.1 and 50.7 < south < north < 50.9
 
 
 def test_the_package_decodes_every_band_to_the_truth_with_all_nuisances_off(made):
     site = small_world.site()
-    grid = site_grid(site["crs"], tuple(site["bounds"]), 10)
+    grid = site_grid(site["crs"], tuple(site["bounds"]), 5)
     rules = {"sentinel-2-c1-l2a": "sentinel2_l2a", "landsat-c2-l2": "landsat_c2_sr"}
     looked = set()
-    for path in sorted((made / "scenes").glob("*/*/*.json")):
-        item = json.loads(path.read_text())
-        rule = rules.get(item.get("collection"))
-        for band, asset in item.get("assets", {}).items() if rule else []:
+    for path, item in items(made):
+        rule = rules.get(item["collection"])
+        for band, asset in item["assets"].items() if rule else []:
             if band in ("scl", "qa_pixel"):
                 continue
             numbers, own = read_stored(path.parent / asset["href"])
             found = decode(numbers, find_encoding(rule, item, asset, {}))
-            date = item["properties"]["datetime"][:10]
-            known = degrade(read_truth(made / "truth.nc", date, [band], "reflectance"), grid, own, min_valid=1.0)[0]
+            day = item["properties"]["datetime"][:10]
+            known = degrade(read_truth(made / "truth.nc", day, [band], "reflectance"), grid, own, min_valid=1.0)[0]
             inside = np.isfinite(known)
             assert inside.sum() > 100
             np.testing.assert_allclose(found[inside], known[inside], atol=1.1e-4)
@@ -81,55 +90,81 @@ def test_the_package_decodes_every_band_to_the_truth_with_all_nuisances_off(made
     assert len(looked) == 7 + 6
 
 
-def test_pan_is_decoded_by_its_metadata_file(made):
-    (path,) = (made / "scenes" / "landsat-c2-l1").glob("*/*_T1.json")
-    item = json.loads(path.read_text())
-    mtl = json.loads((path.parent / item["assets"]["MTL.json"]["href"]).read_text())
-    numbers, own = read_stored(path.parent / item["assets"]["pan"]["href"])
-    encoding = find_encoding("landsat_c2_l1_toa", item, item["assets"]["pan"], {"mtl": mtl})
-    assert encoding.rule.startswith("metadata file")
-    truth = read_truth(made / "truth.nc", item["properties"]["datetime"][:10], ["blue", "green", "red"], "reflectance")
-    grid = site_grid(small_world.CRS, small_world.BOUNDS, 10)
-    known = degrade(np.tensordot(np.float32([0.1, 0.5, 0.4]), truth, 1)[None], grid, own, min_valid=1.0)[0]
-    inside = np.isfinite(known)
-    step = 2e-5 / math.sin(math.radians(item["properties"]["view:sun_elevation"]))
-    np.testing.assert_allclose(decode(numbers, encoding)[inside], known[inside], atol=6e-5 + step)
+def test_only_the_collections_asked_for_are_made(tmp_path):
+    run(tmp_path, {"landsat-c2-l2"})
+    made = {path.name for path in (tmp_path / "scenes").iterdir()}
+    assert made == {"landsat-c2-l2", "landsat-c2-l1"}  # one sensor's two products
 
 
 def test_fields_and_phenology_belong_together(made):
     numbers, grid = read_stored(made / "fields.tif")
-    assert numbers.dtype == np.int32 and grid.shape == (48, 48)
+    assert numbers.dtype == np.int32 and grid.shape == (96, 96)
     # The stage `ard` finds the very same fields in the map.
     np.testing.assert_array_equal(patches(numbers), numbers)
-    rows = list(csv.DictReader((made / "p.csv").open()))
-    assert tuple(rows[0]) == COLUMNS
+    rows = list(csv.DictReader((made / "phenology.csv").open()))
+    assert tuple(rows[0]) == SEASON_COLUMNS
     assert {int(r["field"]) for r in rows} == set(np.unique(numbers)) - {0}
     for row in rows:
         assert int(row["n_pixels"]) == (numbers == int(row["field"])).sum()
-        assert row["date2"][:4] == "2023" and row["date2"] < row["date5"]
-        assert (row["class"] in ("grassland", "alfalfa")) or row["harvest"] > row["date2"]
+        assert row["date2"] < row["date5"]
 
 
-def test_same_seed_same_bytes_and_another_seed_another_world(tmp_path):
-    one, two, other = (run(tmp_path / name, seed=seed) for name, seed in (("a", 3), ("b", 3), ("c", 4)))
+def test_events_have_their_dates_within_the_period_and_their_place_on_the_map(tmp_path):
+    run(tmp_path, {"landsat-c2-l2"}, period=["2023-05-01", "2023-10-31"])
+    rows = list(csv.DictReader((tmp_path / "events.csv").open()))
+    assert tuple(rows[0]) == EVENT_COLUMNS
+    assert {"harvest", "cut"} <= {r["kind"] for r in rows}
+    numbers, _ = read_stored(tmp_path / "events.tif")
+    areas = {int(r["event"]): int(r["n_pixels"]) for r in rows if r["kind"] in ("flood", "building")}
+    assert set(np.unique(numbers)) - {0} <= set(areas)
+    for row in rows:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", row["first"])
+        assert row["last"] == "" or row["first"] <= row["last"]
+
+
+def test_same_seed_same_bytes_on_any_number_of_cores_and_another_seed_another_world(tmp_path):
+    one, two, other = (
+        run(tmp_path / name, seed=seed, threads=threads)
+        for name, seed, threads in (("a", 3, 1), ("b", 3, 3), ("c", 4, 1))
+    )
     assert checksums(one) == checksums(two)
     assert checksums(one)["truth.nc"] != checksums(other)["truth.nc"]
-    assert sorted(p.name for p in one.iterdir()) == sorted(OUTPUTS.values())
+    assert sorted(p.name for p in one.iterdir()) == sorted(FILES.values())
+
+
+def test_a_scene_does_not_depend_on_which_others_are_made(made, tmp_path):
+    few = run(tmp_path, {"landsat-c2-l2"}, **small_world.OFF)
+    of_all, of_few = (
+        {k: v for k, v in checksums(folder).items() if k.startswith("scenes/landsat-c2-l2/LC")}
+        for folder in (made, few)
+    )
+    assert of_few and of_all == of_few
+
+
+def test_a_real_land_cover_map_takes_the_place_of_the_drawn_land(tmp_path):
+    codes = np.ones((24, 24), np.uint8)
+    codes[:, 12:] = 5
+    write_stored(tmp_path / "cdl.tif", codes, site_grid(small_world.CRS, small_world.BOUNDS, 20), 0)
+    entry = {"path": "cdl.tif", "classes": {1: "maize", 5: "soybean"}}
+    run(tmp_path / "made", {"landsat-c2-l2"}, land_map=tmp_path / "cdl.tif", map=entry)
+    rows = list(csv.DictReader((tmp_path / "made" / "phenology.csv").open()))
+    assert {r["class"] for r in rows} == {"maize", "soybean"}
+    numbers, _ = read_stored(tmp_path / "made" / "fields.tif")
+    assert len(np.unique(numbers[:, :46])) == 1 and numbers[0, 0] != numbers[0, 60]
 
 
 def test_a_wrong_setting_leaves_nothing_behind(tmp_path):
     with pytest.raises(InputError, match="colour"):
         run(tmp_path, colour=1)
+    with pytest.raises(InputError, match="landsat_8"):
+        run(tmp_path, clear={"landsat_8": ["2023-06-09"]})
     site = small_world.site() | {"bounds": [500010, 5630760, 500110, 5630860]}
     with pytest.raises(InputError, match="bounds"):
-        simulate(site=site, **{name: tmp_path / file for name, file in OUTPUTS.items()})
+        simulate(site, outputs(tmp_path))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_period_without_an_overpass_leaves_nothing_behind(tmp_path):
-    lonely = ["2023-06-09", "2023-06-09"]
     with pytest.raises(InputError, match=r"No sensor passes over site small.*widen `period:`"):
-        simulate(
-            site=small_world.site() | {"period": lonely}, **{name: tmp_path / file for name, file in OUTPUTS.items()}
-        )
+        run(tmp_path, {"landsat-c2-l2"}, period=["2023-06-11", "2023-06-11"])
     assert not list(tmp_path.iterdir())

@@ -76,7 +76,8 @@ def draw_profiles(
     courses = {s: _courses(cube, numbered, chosen, _read(tables.get(s)), year) for s, cube in cubes.items()}
     seasons = _read(phenology)
     dates = true_dates(seasons) if seasons is not None else None
-    truths = _truths(known, numbered, chosen, bands, first.dates["step"], dates, year) if known else {}
+    pixel = abs(first.grid.resolution.x)
+    truths = _truths(known, pixel, numbered, chosen, bands, first.dates["step"], dates, year) if known else {}
     pixels = dict(zip(numbers.tolist(), sizes.tolist(), strict=True))
     profiles = [Profile(n, pixels[n], {s: c[n] for s, c in courses.items()}, truths.get(n)) for n in chosen]
     steps = first.dates["step"]
@@ -112,6 +113,7 @@ def _courses(
 
 def _truths(
     known: Path,
+    pixel: float,
     fields: NDArray[np.int32],
     numbers: Sequence[int],
     bands: Sequence[str],
@@ -122,7 +124,7 @@ def _truths(
     from stfuse.truth import read_truth  # real places do without
 
     days = np.arange(steps[0], steps[-1] + 1, TRUTH_STEP)
-    images = np.concatenate([read_truth(known, str(day), list(bands), "ndvi") for day in days])
+    images = np.concatenate([read_truth(known, str(day), list(bands), "ndvi", pixel) for day in days])
     means = field_means(images, fields, numbers)
     none = np.zeros(len(days), bool)
     return {

@@ -40,7 +40,7 @@ def score(
     observed : sequence of Path
         The observed image of each prediction, in the same order; none in the product protocol.
     known : Path, optional
-        ``truth.nc`` of a simulated site. Predictions on another grid than its own get no rows of it.
+        ``truth.nc`` of a simulated site, read at the prediction's resolution.
     labels : mapping
         experiment, site, method and seed, written into every row.
     bands : sequence of str
@@ -90,10 +90,7 @@ def _truths(
         _check_grid(observed, found, grid)
         yield "observed", reference
     if known is not None:
-        reference = read_truth(known, date, bands, variable)
-        # The truth lies on the site's finest grid; the reduced protocol predicts a coarser one.
-        if reference.shape[1:] == grid.shape:
-            yield "known", reference
+        yield "known", read_truth(known, date, bands, variable, abs(grid.resolution.x))
 
 
 def _like(path: Path, names: Sequence[str], grid: GeoBox) -> FloatArray:

@@ -3,51 +3,95 @@
 import csv
 import json
 import logging
+import multiprocessing
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from odc.geo.geobox import GeoBox
+from tqdm import tqdm
 
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
 from stfuse.job import job, whole
 from stfuse.logistic import CURVE_NAMES, DATE_NAMES
-from stfuse.raster import write_stored
-from stfuse.simulated.archive import Product, catalog_document, collection_document, products
+from stfuse.raster import read_stored, write_into, write_stored
+from stfuse.simulated.archive import catalog_document, collection_document
 from stfuse.simulated.covers import BANDS
-from stfuse.simulated.dates import season_rows
-from stfuse.simulated.instruments import LANDSAT8, SENTINEL2, overpasses
-from stfuse.simulated.scenes import MARGIN, Acquisition, Observer
-from stfuse.simulated.settings import read_settings
+from stfuse.simulated.dates import event_map, event_rows, season_rows
+from stfuse.simulated.delivery import Observer, Product, Sensor, check_names, wanted
+from stfuse.simulated.sensors import SENSORS
+from stfuse.simulated.settings import Settings, read_settings
 from stfuse.simulated.surface import World, field_map, make_world
-from stfuse.task import FloatArray
 from stfuse.truth import write_truth
 
 logger = logging.getLogger("stfuse.simulated")
 
-RESOLUTION = 10.0  # metres; the truth is of 10 m whatever an experiment's grids are, as `stfuse.truth` says
-COLUMNS = ("field", "class", "year", "n_pixels", *CURVE_NAMES, *DATE_NAMES, "harvest", "tillage", "cuts")
+SMALLEST_SITE = 240.0  # metres
+DAYS_AT_A_TIME = 8
+"""Scenes of one sensor that a process makes in a row: MODIS looks at the days around, and remembers them."""
+SEASON_COLUMNS = (
+    "field", "class", "year", "season", "n_pixels", *CURVE_NAMES, *DATE_NAMES, "harvest", "tillage", "cuts",
+)  # fmt: skip
+EVENT_COLUMNS = ("event", "kind", "field", "class", "first", "last", "n_pixels")
 
 
-def simulate(site: dict[str, Any], catalog: Path, truth: Path, fields: Path, phenology: Path, scenes: Path) -> None:
+@dataclass(frozen=True)
+class Outputs:
+    """Where things go.
+
+    Attributes
+    ----------
+    catalog : Path
+        Root STAC catalogue; it names the folder `scenes` beside it.
+    truth : Path
+        NetCDF of the noise-free reflectance of every day, see `stfuse.truth`.
+    fields : Path
+        Field numbers on the site's grid of the truth's pixels, 0 = none.
+    phenology : Path
+        A row per field and season. Curve parameters in days counted from 1 January of the period's first year
+        (1 = 1 January); transition dates and events as ISO dates, several cuts apart by blanks.
+    events : Path
+        A row per harvest, tillage, cut, flood and new building.
+    event_map : Path
+        Numbers of the floods and buildings in that table, 0 = none.
+    scenes : Path
+        Folder of the scenes: a folder per collection, in it a folder per item.
+    """
+
+    catalog: Path
+    truth: Path
+    fields: Path
+    phenology: Path
+    events: Path
+    event_map: Path
+    scenes: Path
+
+
+def simulate(
+    site: Mapping[str, Any],
+    outputs: Outputs,
+    collections: set[str] | None = None,
+    land_map: Path | None = None,
+    threads: int = 1,
+) -> None:
     """Make the world of a site and everything that is known or observed of it.
 
     Parameters
     ----------
     site
         Content of its config file, with `name`; its `simulated:` entry is read by `stfuse.simulated.settings`.
-    catalog : Path
-        Root STAC catalogue to write; it names the folder `scenes` beside it.
-    truth : Path
-        NetCDF of the noise-free reflectance of every day, see `stfuse.truth`.
-    fields : Path
-        Field numbers on the site's 10 m grid, 0 = none.
-    phenology : Path
-        A row per field and season. Curve parameters in days counted from 1 January of the period's first year
-        (1 = 1 January); transition dates and events as ISO dates, several cuts apart by blanks.
-    scenes : Path
-        Folder of the scenes: a folder per collection, in it a folder per item.
+    outputs : Outputs
+    collections : set of str, optional
+        STAC collections to fill; all that there are if left out.
+    land_map : Path, optional
+        Raster of land-cover codes that the settings' `map` speaks of.
+    threads : int
+        Processes that observe; what they write does not depend on their number.
 
     Raises
     ------
@@ -55,78 +99,153 @@ def simulate(site: dict[str, Any], catalog: Path, truth: Path, fields: Path, phe
         If a setting is unknown, the site is too small, or no sensor passes over it in the period.
     """
     settings = read_settings(site["simulated"], site["name"])
-    period = date.fromisoformat(str(site["period"][0])), date.fromisoformat(str(site["period"][1]))
-    grid = site_grid(site["crs"], tuple(site["bounds"]), RESOLUTION)
-    if min(grid.shape) < 24 or period[1] < period[0]:
-        raise InputError(
-            f"Site {site['name']} is {grid.width} x {grid.height} pixels of 10 m from {period[0]} to {period[1]}",
-            "give `bounds:` of 240 m at least and a `period:` that does not end before it begins",
-        )
-    phases = ((SENTINEL2, settings.sentinel2_phase), (LANDSAT8, settings.landsat8_phase))
-    passes = {instrument: set(overpasses(instrument, period, phase)) for instrument, phase in phases}
-    if not any(passes.values()):
+    check_names(SENSORS, settings, site["name"])
+    period, grid = _period_and_grid(site, settings)
+    sensors = wanted(SENSORS, collections)
+    days = {sensor.name: sensor.days(period, settings) for sensor in sensors}
+    if not any(days.values()):
         found = f"No sensor passes over site {site['name']} from {period[0]} to {period[1]}"
         raise InputError(found, "widen `period:`")
-    world = make_world(grid, period, MARGIN, settings)
-    logger.info("%d fields, %d days", world.land.fields, len(world.dates))
-    observers = {Observer(instrument, world, settings): days for instrument, days in passes.items()}
-    items: dict[str, list[dict[str, Any]]] = {}
-    with whole(scenes) as folder, whole(truth) as cube:
-
-        def of_day(index: int) -> FloatArray:
-            """The truth of a day over the site; what sensors see of it is written on the way."""
-            values, day = world.reflectance(index), world.dates[index]
-            for observer, days in observers.items():
-                if day in days:
-                    scene = observer.observe(values, day)
-                    for product in products(scene):
-                        write_product(folder, product, scene)
-                        items.setdefault(product.item["collection"], []).append(product.item)
-            return values[(slice(None), *world.window)]
-
-        write_truth(cube, grid, world.dates, BANDS, of_day)
+    known = read_stored(land_map) if land_map else None
+    near, far = (max(s.reach(settings, grid) for s in some) for some in (sensors, SENSORS))
+    world = make_world(grid, period, near, settings, known, far)
+    logger.info("%d fields, %d days, %d x %d pixels", world.land.fields, len(world.dates), *world.grid.shape)
+    with whole(outputs.scenes) as folder, whole(outputs.truth) as truth:
+        items = observe(world, settings, sensors, days, folder, threads)
         for name, own in items.items():
-            _write_json(folder / name / "collection.json", collection_document(name, own))
+            about = next(s.collections[name] for s in sensors if name in s.collections)
+            _write_json(folder / name / "collection.json", collection_document(name, about, own))
+        _write_truth(truth, world)
     numbers = field_map(world)
-    write_stored(fields, numbers, grid, 0)
-    write_seasons(phenology, world, numbers)
-    with whole(catalog) as part:
+    write_stored(outputs.fields, numbers, world.site, 0)
+    write_stored(outputs.event_map, event_map(world), world.site, 0)
+    _write_rows(outputs.phenology, SEASON_COLUMNS, _season_cells(world, numbers))
+    _write_rows(outputs.events, EVENT_COLUMNS, _event_cells(world, numbers))
+    with whole(outputs.catalog) as part:
         _write_json(part, catalog_document(site["name"], list(items)))
     logger.info("scenes: %s", {name: len(own) for name, own in items.items()})
 
 
-def write_product(folder: Path, product: Product, scene: Acquisition) -> None:
-    """Write one item with its files to ``{collection}/{id}/``."""
+def _period_and_grid(site: Mapping[str, Any], settings: Settings) -> tuple[tuple[date, date], GeoBox]:
+    period = date.fromisoformat(str(site["period"][0])), date.fromisoformat(str(site["period"][1]))
+    grid = site_grid(site["crs"], tuple(site["bounds"]), settings.resolution)
+    side = min(grid.shape) * settings.resolution
+    if side < SMALLEST_SITE or period[1] < period[0]:
+        raise InputError(
+            f"Site {site['name']} is {side:g} m wide at its narrowest, from {period[0]} to {period[1]}",
+            f"give `bounds:` of {SMALLEST_SITE:g} m at least and a `period:` that does not end before it begins",
+        )
+    return period, grid
+
+
+def observe(
+    world: World,
+    settings: Settings,
+    sensors: Sequence[Sensor],
+    days: Mapping[str, Sequence[date]],
+    folder: Path,
+    threads: int,
+) -> dict[str, list[dict[str, Any]]]:
+    """Write what all sensors see to ``{folder}/{collection}/{id}/``.
+
+    Returns
+    -------
+    dict of collection to list of STAC items
+        In the order of the sensors and their days.
+    """
+    observers = {s.name: s.observer(world, settings) for s in sensors if days[s.name]}
+    tasks = [(s.name, part) for s in sensors for part in _parts(days[s.name])]
+    found: dict[int, list[dict[str, Any]]] = {}
+    with tqdm(total=sum(map(len, days.values())), unit="day", desc="observe", disable=None) as bar:
+        if threads == 1:
+            for i, (name, part) in enumerate(tasks):
+                found[i] = _observe_days(observers[name], part, folder)
+                bar.update(len(part))
+        else:
+            # A forked process shares the world; elsewhere it is copied into each.
+            context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+            with ProcessPoolExecutor(threads, context, _enter, (observers, folder)) as pool:
+                futures = {pool.submit(_observe_here, *task): i for i, task in enumerate(tasks)}
+                for future in as_completed(futures):
+                    found[futures[future]] = future.result()
+                    bar.update(len(tasks[futures[future]][1]))
+    items: dict[str, list[dict[str, Any]]] = {}
+    for i in sorted(found):
+        for item in found[i]:
+            items.setdefault(item["collection"], []).append(item)
+    return items
+
+
+def _parts(days: Sequence[date]) -> Iterator[Sequence[date]]:
+    for start in range(0, len(days), DAYS_AT_A_TIME):
+        yield days[start : start + DAYS_AT_A_TIME]
+
+
+_HERE: dict[str, Any] = {}
+"""What a process of the pool works with."""
+
+
+def _enter(observers: dict[str, Observer], folder: Path) -> None:
+    _HERE.update(observers=observers, folder=folder)
+
+
+def _observe_here(name: str, days: Sequence[date]) -> list[dict[str, Any]]:
+    return _observe_days(_HERE["observers"][name], days, _HERE["folder"])
+
+
+def _observe_days(observer: Observer, days: Sequence[date], folder: Path) -> list[dict[str, Any]]:
+    products = [product for day in days for product in observer.observe(day)]
+    for product in products:
+        _write_product(folder, product)
+    return [product.item for product in products]
+
+
+def _write_product(folder: Path, product: Product) -> None:
     place = folder / product.item["collection"] / product.item["id"]
     place.mkdir(parents=True)
-    for file, key in product.files.items():
-        values, grid = scene.mask if key == "mask" else scene.stored[key]
-        fill = 1 if key == "mask" and scene.instrument is LANDSAT8 else 0
-        write_stored(place / file, values, grid, fill)
+    for file, raster in product.rasters.items():
+        write_into(place / file, raster.values, raster.grid, raster.nodata)
     for file, document in product.documents.items():
         _write_json(place / file, document)
     _write_json(place / f"{product.item['id']}.json", product.item)
 
 
-def write_seasons(path: Path, world: World, numbers: np.ndarray[Any, np.dtype[np.int32]]) -> None:
-    """Write the seasons of the fields on a map of field numbers."""
+def _write_truth(path: Path, world: World) -> None:
+    rows, columns = world.window
+    n = world.land.labels.shape[0] // world.grid.height
+    cells = (slice(rows.start * n, rows.stop * n), slice(columns.start * n, columns.stop * n))
+    own = world.textures[:, rows, columns]
+    write_truth(path, world.site, world.dates, BANDS, world.land.labels[cells], own, world.spectra)
+
+
+def _iso(world: World, day: float) -> str:
+    """The ISO date of a day counted from 1 January of the period's first year; empty for NaN and for ever."""
     first = date(world.dates[0].year, 1, 1) - timedelta(days=1)
+    return (first + timedelta(days=round(day))).isoformat() if abs(day) < 1e6 else ""
 
-    def iso(day: float) -> str:
-        return (first + timedelta(days=round(day))).isoformat() if np.isfinite(day) else ""
 
+def _season_cells(world: World, numbers: Any) -> Iterator[list[object]]:
+    for row in season_rows(world, numbers):
+        curve = [f"{v:.6g}" for v in row.curve]
+        events = [_iso(world, row.harvest), _iso(world, row.tillage), " ".join(_iso(world, c) for c in row.cuts)]
+        dates = [_iso(world, d) for d in row.transitions]
+        yield [row.field, row.cover, row.year, row.season, row.pixels, *curve, *dates, *events]
+
+
+def _event_cells(world: World, numbers: Any) -> Iterator[list[object]]:
+    for row in event_rows(world, numbers):
+        dates = _iso(world, row.first), _iso(world, row.last)
+        yield [row.event, row.kind, row.field, row.cover, *dates, row.pixels]
+
+
+def _write_rows(path: Path, columns: Sequence[str], rows: Iterator[list[object]]) -> None:
     with whole(path) as part, part.open("w", newline="", encoding="utf-8") as out:
         table = csv.writer(out, lineterminator="\n")
-        table.writerow(COLUMNS)
-        for row in season_rows(world, numbers):
-            curve = [f"{v:.6g}" for v in row.curve]
-            events = [iso(row.harvest), iso(row.tillage), " ".join(iso(c) for c in row.cuts)]
-            table.writerow(
-                [row.field, row.cover, row.year, row.pixels, *curve, *(iso(d) for d in row.transitions), *events]
-            )
+        table.writerow(columns)
+        table.writerows(rows)
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
@@ -134,9 +253,8 @@ if __name__ == "__main__":
     with job(snakemake.log[0], snakemake.threads):
         simulate(
             site=snakemake.params.site,
-            catalog=Path(snakemake.output.catalog),
-            truth=Path(snakemake.output.truth),
-            fields=Path(snakemake.output.fields),
-            phenology=Path(snakemake.output.phenology),
-            scenes=Path(snakemake.output.scenes),
+            outputs=Outputs(**{name: Path(path) for name, path in snakemake.output.items()}),
+            collections=set(snakemake.params.collections),
+            land_map=next(map(Path, snakemake.input.land_map), None),
+            threads=snakemake.threads,
         )

@@ -20,8 +20,10 @@ def observed_images(wildcards):
 
 
 def known_truth(wildcards):
-    """The truth of a simulated world; nothing for a real place."""
-    return [f"results/simulated/{wildcards.site}/truth.nc"] if "simulated" in SITES[wildcards.site] else []
+    """The truth of a simulated world; nothing for a real place, nor where a degraded image is predicted."""
+    # The reduced protocol predicts what the coarse sensor saw, blur and all: no truth of the ground.
+    known = "simulated" in SITES[wildcards.site] and EXPERIMENTS[wildcards.experiment]["protocol"] != "reduced"
+    return [f"results/simulated/{wildcards.site}/truth.nc"] if known else []
 
 
 def baseline_images(wildcards, name):

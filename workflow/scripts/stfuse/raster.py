@@ -226,6 +226,12 @@ def _pixel_window(source: Any, box: tuple[float, float, float, float], margin: i
 
 def write_stored(path: str | Path, values: NDArray[Any], grid: GeoBox, nodata: float | None) -> None:
     """Write one band in its stored type, unscaled: what `raw` keeps and the simulated archive delivers."""
+    with whole(path) as part:
+        write_into(part, values, grid, nodata)
+
+
+def write_into(path: str | Path, values: NDArray[Any], grid: GeoBox, nodata: float | None) -> None:
+    """The same, into a folder that takes its name only when it is whole: no need to write beside each file."""
     profile: dict[str, Any] = {
         "driver": "GTiff",
         "height": grid.height,
@@ -237,7 +243,7 @@ def write_stored(path: str | Path, values: NDArray[Any], grid: GeoBox, nodata: f
         "nodata": nodata,
         "compress": "DEFLATE",
     }
-    with whole(path) as part, rasterio.open(part, "w", **profile) as out:
+    with rasterio.open(path, "w", **profile) as out:
         out.write(values, 1)
 
 

@@ -96,13 +96,16 @@ def true_dates(truth: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     truth : DataFrame
-        A row a field and season: field, class, and `CURVE_NAMES` with days counted as in `season_table`.
+        A row a field and season: field, class, and `CURVE_NAMES` with days counted as in `season_table`. Rows whose
+        `season` is ``catch`` are left out: a catch crop is not the cycle that is looked for.
 
     Returns
     -------
     DataFrame
         field, class and `DATE_NAMES`.
     """
+    if "season" in truth:
+        truth = truth[truth["season"] != "catch"]
     dates = transition_dates(truth[list(CURVE_NAMES)].to_numpy(np.float64))
     return truth[["field", "class"]].assign(**dict(zip(DATE_NAMES, dates.T, strict=True)))
 

@@ -1,15 +1,19 @@
-"""The sensors: bands and grids, calendars, where the sun stands, and how a pixel gathers its light."""
+"""What optical sensors share: bands and grids, where the sun stands, and how a pixel gathers its light."""
+
+# ruff: noqa: ANN001, ANN202 - numba infers the types of what it compiles
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from affine import Affine
+from numba import njit
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy import sparse
@@ -17,7 +21,8 @@ from scipy.special import erf
 
 from stfuse.task import FloatArray
 
-EPOCH = date(2023, 1, 1)
+SENTINEL2_HOUR = 10.7
+"""Local solar time of Sentinel-2's overpass in hours; the truth has the sun where it stands then."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,12 @@ class Channel:
 
 @dataclass(frozen=True)
 class Instrument:
-    """One sensor.
+    """One optical sensor.
 
     Attributes
     ----------
     name : str
-    repeat : int
-        Days between overpasses.
+        The sensor's; also the key of its draws.
     hour : float
         Local solar time of the overpass in hours.
     origin : float
@@ -60,51 +64,28 @@ class Instrument:
     mask_pixel : float
         Metres.
     channels : tuple of Channel
+    lines : mapping of band to (slope, offset)
+        Its reflectance = slope * Sentinel-2's + offset; bands that are not named are alike.
+    spread : float
+        Relative standard deviation of a class from that line.
+    shift : (bias, jitter, largest)
+        Metres: displacement common to all scenes, standard deviation of each scene's own, bound of both together.
     """
 
     name: str
-    repeat: int
     hour: float
     origin: float
     blur: float
     mask_pixel: float
     channels: tuple[Channel, ...]
+    lines: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    spread: float = 0.0
+    shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
-SENTINEL2 = Instrument(
-    "sentinel-2", 5, 10.7, 0.0, 0.0, 20,
-    (
-        Channel("blue", "B02", 10, 0.0012), Channel("green", "B03", 10, 0.0012), Channel("red", "B04", 10, 0.0013),
-        Channel("nir", "B08", 10, 0.0025), Channel("nir08", "B8A", 20, 0.0020), Channel("swir16", "B11", 20, 0.0018),
-        Channel("swir22", "B12", 20, 0.0018),
-    ),
-)  # fmt: skip
-"""The truth's 10 m pixels are what its 10 m detectors see; its 20 m bands see area means of them."""
-
-LANDSAT8 = Instrument(
-    "landsat-8", 16, 10.4, 15.0, 0.39, 30,
-    (
-        Channel("blue", "SR_B2", 30, 0.0012), Channel("green", "SR_B3", 30, 0.0010),
-        Channel("red", "SR_B4", 30, 0.0010), Channel("nir08", "SR_B5", 30, 0.0015),
-        Channel("swir16", "SR_B6", 30, 0.0012), Channel("swir22", "SR_B7", 30, 0.0012),
-        Channel("pan", "B8", 15, 0.0012),
-    ),
-)  # fmt: skip
-"""Pixel centres lie on multiples of 30 m, as Collection 2 has them. Area mean and blur together have a modulation of
-0.3 at the Nyquist frequency: 2 / pi * exp(-2 (pi * 0.39 / 2)^2) = 0.30."""
-
-
-def overpasses(instrument: Instrument, period: tuple[date, date], phase: int) -> list[date]:
-    """Days of a period on which a sensor passes over, `phase` days after `EPOCH` and every `repeat` days."""
-    first = (EPOCH + timedelta(days=phase) - period[0]).days % instrument.repeat
-    count = (period[1] - period[0]).days + 1
-    return [period[0] + timedelta(days=i) for i in range(first, count, instrument.repeat)]
-
-
-def overpass_time(instrument: Instrument, day: date, longitude: float) -> datetime:
-    """When a sensor passes over, UTC, to the second."""
-    hours = instrument.hour - longitude / 15
-    return datetime(day.year, day.month, day.day) + timedelta(seconds=round(hours * 3600))
+def overpass_time(hour: float, day: date, longitude: float) -> datetime:
+    """When a sensor passes over, UTC, to the second; `hour` is local solar time."""
+    return datetime(day.year, day.month, day.day) + timedelta(seconds=round((hour - longitude / 15) * 3600))
 
 
 def sun(day: date, solar_hour: float, latitude: float) -> tuple[float, float]:
@@ -150,6 +131,19 @@ def delivered_grid(
     return GeoBox((height, width), Affine(pixel, 0, left + inset, 0, -pixel, top - inset), crs)
 
 
+def crop(grid: GeoBox, bounds: tuple[float, float, float, float], margin: float) -> tuple[slice, slice]:
+    """Rows and columns of a north-up grid that hold bounds and a margin in metres, as far as the grid reaches."""
+    left, bottom, right, top = bounds
+    step = abs(grid.resolution.x)
+    x, y = grid.affine.c, grid.affine.f
+    rows = math.floor((y - top - margin) / step), math.ceil((y - bottom + margin) / step)
+    columns = math.floor((left - margin - x) / step), math.ceil((right + margin - x) / step)
+    return (
+        slice(max(0, rows[0]), min(int(grid.height), rows[1])),
+        slice(max(0, columns[0]), min(int(grid.width), columns[1])),
+    )
+
+
 def gather(
     values: FloatArray, source: GeoBox, target: GeoBox, blur: float = 0.0, shift: tuple[float, float] = (0.0, 0.0)
 ) -> FloatArray:
@@ -168,32 +162,81 @@ def gather(
     shift : (dx, dy)
         Metres east and north by which the sensor's image is displaced: a mark at x appears at x + dx.
     """
-    pixel = abs(target.resolution.x)
-    step = abs(source.resolution.x)
+    down, across = gather_weights(source, target, blur, shift)
+    flat = np.ascontiguousarray(values, np.float32).reshape(-1, *source.shape)
+    out = np.empty((len(flat), *target.shape), np.float32)
+    for image, gathered in zip(flat, out, strict=True):
+        _gather(image, *down, *across, gathered)
+    return out.reshape(*values.shape[:-2], *target.shape)
+
+
+Weights = tuple[NDArray[np.int64], FloatArray]
+"""First input cell of every output pixel, and the shares of it and its followers in the pixel, shape (output, cell)."""
+
+
+def gather_weights(
+    source: GeoBox, target: GeoBox, blur: float = 0.0, shift: tuple[float, float] = (0.0, 0.0)
+) -> tuple[Weights, Weights]:
+    """Weights of rows and of columns; see `gather`."""
+    pixel, step = abs(target.resolution.x), abs(source.resolution.x)
     left = (target.affine.c - source.affine.c - shift[0]) / step
     top = (source.affine.f - target.affine.f + shift[1]) / step
-    across = _weights(source.width, target.width, left, pixel / step, blur * pixel / step)
-    down = _weights(source.height, target.height, top, pixel / step, blur * pixel / step)
-    flat = np.asarray(values, np.float32).reshape(-1, *source.shape)
-    images = [(across @ (down @ image).T).T for image in flat]
-    return np.ascontiguousarray(images, np.float32).reshape(*values.shape[:-2], *target.shape)
+    ratio, sigma = pixel / step, blur * pixel / step
+    down = _weights(int(source.height), int(target.height), top, ratio, sigma)
+    return down, _weights(int(source.width), int(target.width), left, ratio, sigma)
+
+
+def mean_matrix(source: GeoBox, target: GeoBox) -> Any:
+    """`gather` without blur as a sparse matrix, shape (target pixel, source pixel)."""
+
+    def matrix(weights: Weights, inputs: int) -> Any:
+        first, shares = weights
+        rows = np.repeat(np.arange(len(first)), shares.shape[1])
+        columns = (first[:, None] + np.arange(shares.shape[1])).ravel()
+        return sparse.coo_matrix((shares.ravel(), (rows, columns)), (len(first), inputs)).tocsr()
+
+    down, across = gather_weights(source, target)
+    found = sparse.kron(matrix(down, int(source.height)), matrix(across, int(source.width)), "csr")
+    found.eliminate_zeros()
+    return found
 
 
 @lru_cache(maxsize=64)
-def _weights(inputs: int, outputs: int, start: float, ratio: float, sigma: float) -> Any:
-    """Share of each input cell in each output pixel: sparse, shape (outputs, inputs), rows summing to 1."""
-    edges = np.arange(inputs + 1)[None, :]
-    low = (start + ratio * np.arange(outputs))[:, None]
+def _weights(inputs: int, outputs: int, start: float, ratio: float, sigma: float) -> Weights:
+    """Share of each input cell in each output pixel, rows summing to 1."""
+    low = start + ratio * np.arange(outputs)
+    far = 5.5 * sigma  # beyond it lies less than 1e-7
+    count = min(inputs, math.ceil(ratio + 2 * far) + 1)
+    first = np.clip(np.floor(low - far + 1e-9), 0, inputs - count).astype(np.int64)
+    edges = first[:, None] + np.arange(count + 1)
     if sigma > 0:
         # The integral of a box blurred by a Gaussian is a difference of integrals of the normal distribution.
-        filled = sigma * (_normal_integral((edges - low) / sigma) - _normal_integral((edges - low - ratio) / sigma))
+        near, beyond = (edges - low[:, None]) / sigma, (edges - low[:, None] - ratio) / sigma
+        filled = sigma * (_normal_integral(near) - _normal_integral(beyond))
     else:
-        filled = np.clip(edges - low, 0, ratio)
+        filled = np.clip(edges - low[:, None], 0, ratio)
     weights = np.diff(filled, axis=1)
     weights[weights < 1e-7] = 0
-    # Sparse, so that the work grows with the area and no library's threads change the last bit.
-    return sparse.csr_matrix((weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
+    return first, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def _normal_integral(z: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(z * 0.5 * (1 + erf(z / math.sqrt(2))) + np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi))
+
+
+@njit(cache=True, nogil=True)
+def _gather(image, row_first, row_shares, column_first, column_shares, out):  # type: ignore[no-untyped-def]
+    line = np.empty(image.shape[1], np.float32)
+    for i in range(out.shape[0]):
+        line[:] = 0.0
+        for k in range(row_shares.shape[1]):
+            share = row_shares[i, k]
+            if share != 0.0:
+                row = image[row_first[i] + k]
+                for j in range(line.size):
+                    line[j] += share * row[j]
+        for j in range(out.shape[1]):
+            total = np.float32(0.0)
+            for k in range(column_shares.shape[1]):
+                total += column_shares[j, k] * line[column_first[j] + k]
+            out[i, j] = total

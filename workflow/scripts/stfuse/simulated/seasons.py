@@ -1,4 +1,4 @@
-"""How everything grows: a double logistic of the NDVI for each object and year, with harvests and cuts."""
+"""How everything grows: double logistics of the NDVI for each object and year, with harvests and cuts."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from stfuse.logistic import double_logistic
-from stfuse.simulated.covers import COVERS
-from stfuse.simulated.settings import stream
+from stfuse.simulated.covers import CATCH, COVERS, Cover
+from stfuse.simulated.cropcalendar import MOST_CUTS, crop_calendar
+from stfuse.simulated.events import Event
+from stfuse.simulated.growth import add_up
+from stfuse.simulated.landscape import Landscape
+from stfuse.simulated.settings import Settings, stream
+from stfuse.task import FloatArray
 
 Float64Array = NDArray[np.float64]
 
-REGROWTH = 13.0  # days in which a mown sward makes up 1 - 1/e of what it lost
-CUT_DEPTH = 0.72  # share of the NDVI above its base that a cut takes
-STUBBLE = 0.5  # share of the dead plants that the harvest leaves
+ROTTEN = 60.0  # days after t2 on which unharvested crops are gone
+HIGHEST_NDVI = 0.93  # of the densest stands
+CYCLES = ("main", "second", "catch")
+TILLAGE = 8.0, 45.0  # days from harvest to tillage
+SOWING = 20.0  # days before the middle of the next green-up by which a field is tilled
 
 
 @dataclass(frozen=True)
@@ -27,9 +33,10 @@ class Season:
     Attributes
     ----------
     year : int
-    curves : ndarray, shape (object, 6)
-        base, amplitude, k1, t1, k2, t2 of the NDVI; NaN where nothing grows.
-    harvest, tillage : ndarray, shape (object,)
+    curves : ndarray, shape (cycle, object, 6)
+        base, amplitude, k1, t1, k2, t2 of the NDVI, cycles as `CYCLES`; NaN where nothing grows. Cycles of an object
+        are added on one base; each begins in `year`, and may end in the next.
+    harvest, tillage : ndarray, shape (cycle, object)
         NaN where there is none.
     cuts : ndarray, shape (object, cut)
         NaN where there is none.
@@ -42,89 +49,215 @@ class Season:
     cuts: Float64Array
 
 
-def make_seasons(cover: NDArray[np.int64], years: Sequence[int], first: int, events: bool, seed: int) -> list[Season]:
+@dataclass(frozen=True)
+class Growth:
+    """What grows and stands on every object, day by day: arrays of shape (day, object), float32.
+
+    The first five are as they would be without floods and buildings.
+
+    Attributes
+    ----------
+    ndvi : ndarray
+        Of the plants and the ground between them; NaN where nothing grows.
+    second, catch : ndarray
+        Shares, 0..1, that the second crop and the catch crop have in what is green.
+    dead : ndarray
+        Share of the ground under dead plants: ripe crops, stubble, and mown grass drying.
+    paddy : ndarray
+        Share of the ground that stands under water between the plants.
+    water : ndarray
+        Share of the ground under water in the end: paddies and floods.
+    flood : ndarray
+        1 where a flood stands over the plants too.
+    built : ndarray
+        1 where a building stands.
+    seen : ndarray, shape (object,), int64
+        Class that is seen of a building, an index into `COVERS`; the object's own where there is none.
+    """
+
+    ndvi: FloatArray
+    second: FloatArray
+    catch: FloatArray
+    dead: FloatArray
+    paddy: FloatArray
+    water: FloatArray
+    flood: FloatArray
+    built: FloatArray
+    seen: NDArray[np.int64]
+
+
+def day_number(day: date, first_year: int) -> int:
+    """Days counted from 1 January of the period's first year, which is day 1."""
+    return (day - date(first_year, 1, 1)).days + 1
+
+
+def make_seasons(land: Landscape, years: Sequence[int], first: int, settings: Settings) -> list[Season]:
     """Draw the seasons of every object.
+
+    Each year has its own draws, the base belongs to the object. With a `settings.spread` of 0 all objects of a class
+    are alike: its own curve, no chance in harvest, tillage and cuts, catch crops where they are likely.
 
     Parameters
     ----------
-    cover : ndarray, shape (object,)
+    land : Landscape
+        Pieces that events cut from a field share its seasons.
     years : sequence of int
-        Calendar years; each has its own draws, the base belongs to the object.
+        Calendar years.
     first : int
         The year from whose 1 January days are counted.
-    events : bool
-        Whether there are harvests, tillage and cuts.
-    seed : int
+    settings : Settings
+        `seed`, `seasons`, `spread` and `events` (whether there are harvests, tillage and cuts).
+
+    Raises
+    ------
+    InputError
+        If `settings.seasons` names an unknown class or value.
     """
-    base_shift = 0.015 * np.clip(stream(seed, "season base").normal(size=len(cover)), -2, 2)
-    return [_one_year(cover, year, first, events, base_shift, stream(seed, "season", year)) for year in years]
+    own = np.flatnonzero(land.parent == np.arange(len(land.parent)))
+    place = np.searchsorted(own, land.parent)
+    cover, covers = land.cover[own], crop_calendar(settings.seasons)
+    base = 0.015 * settings.spread * np.clip(stream(settings.seed, "season base").normal(size=len(own)), -2, 2)
+    found = [_one_year(cover, covers, year, first, base, settings) for year in years]
+    return [Season(s.year, s.curves[:, place], s.harvest[:, place], s.tillage[:, place], s.cuts[place]) for s in found]
 
 
 def _one_year(
     cover: NDArray[np.int64],
+    covers: Sequence[Cover],
     year: int,
     first: int,
-    events: bool,
-    base_shift: Float64Array,
-    rng: np.random.Generator,
+    base: Float64Array,
+    settings: Settings,
 ) -> Season:
-    count, most = len(cover), max(len(c.cuts) for c in COVERS)
-    start = (date(year, 1, 1) - date(first, 1, 1)).days
-    # All draws are made for all objects, so that a class with fewer parameters leaves the others' as they are.
-    draws = np.clip(rng.normal(size=(count, 3)), -2.2, 2.2)
-    harvest_draw, tillage_draw = rng.normal(0, 4, count), rng.uniform(8, 45, count)
-    cut_draw, mown = rng.normal(0, 5, (count, most)), rng.random(count)
-    curves = np.full((count, 6), np.nan)
-    harvest, tillage = np.full(count, np.nan), np.full(count, np.nan)
-    cuts = np.full((count, most), np.nan)
-    for i, kind in enumerate(cover):
-        c = COVERS[kind]
-        if c.curve is None:
-            continue
-        base, amplitude, k1, t1, k2, t2 = c.curve
-        shift = draws[i] * np.array(c.spread)
-        curves[i] = base + base_shift[i], amplitude + shift[0], k1, start + t1 + shift[1], k2, start + t2 + shift[2]
-        if events and c.harvest is not None:
-            harvest[i] = np.rint(curves[i, 5] + c.harvest + harvest_draw[i])
-            tillage[i] = harvest[i] + np.rint(tillage_draw[i])
-        if events and c.cuts:
-            # Alfalfa is always mown; meadows lose a cut or are only grazed.
-            kept = len(c.cuts) if len(c.cuts) > 3 else int(mown[i] * (len(c.cuts) + 1))
-            cuts[i, :kept] = np.rint(start + np.array(c.cuts[:kept]) + cut_draw[i, :kept] + shift[1] / 2)
+    count, start, spread = len(cover), day_number(date(year, 1, 1), first) - 1, settings.spread
+    curves = np.full((len(CYCLES), count, 6), np.nan)
+    harvest, tillage = np.full((2, len(CYCLES), count), np.nan)
+    main_shift = np.zeros(count)
+    for cycle, name in enumerate(CYCLES[:2]):
+        # All draws are made for all objects, so that a class with fewer parameters leaves the others' as they are.
+        rng = stream(settings.seed, "season", year, name)
+        shifts = spread * np.clip(rng.normal(size=(count, 3)), -2.2, 2.2)
+        late, middle = spread * rng.normal(0, 4, count), np.mean(TILLAGE)
+        wait = np.maximum(middle + spread * (rng.uniform(*TILLAGE, count) - middle), 1)
+        for kind in np.unique(cover):
+            c, own = covers[kind], cover == kind
+            curve = c.second if cycle else c.curve
+            if curve is None or c.curve is None:
+                continue
+            of_class = shifts[own] * np.array(c.spread)
+            days = start + np.array([curve[3], curve[5]]) + of_class[:, 1:]
+            days[:, 1] = np.maximum(days[:, 1], days[:, 0] + 10)
+            limbs = (curve[1] + of_class[:, 0], curve[2], days[:, 0], curve[4], days[:, 1])
+            for k, values in enumerate((c.curve[0] + base[own], *limbs)):
+                curves[cycle, own, k] = values
+            curves[cycle, own, 1] = np.minimum(curves[cycle, own, 1], HIGHEST_NDVI - curves[cycle, own, 0])
+            if not cycle:
+                main_shift[own] = of_class[:, 1]
+            if c.harvest is not None:
+                harvest[cycle, own] = np.rint(days[:, 1] + c.harvest + late[own])
+                tillage[cycle, own] = harvest[cycle, own] + np.rint(wait[own])
+    _sow_catch_crops(curves, harvest, cover, covers, start, stream(settings.seed, "season", year, "catch"), spread)
+    for cycle in (0, 1):
+        # The next crop's sowing comes after the tillage.
+        sown = np.fmin.reduce(curves[cycle + 1 :, :, 3]) - SOWING
+        tillage[cycle] = np.maximum(np.rint(np.fmin(tillage[cycle], sown)), harvest[cycle] + 1)
+    cuts = _cuts(cover, covers, start, main_shift, stream(settings.seed, "cuts", year), spread)
+    if not settings.events:
+        harvest[:], tillage[:], cuts[:] = np.nan, np.nan, np.nan
     return Season(year, curves, harvest, tillage, cuts)
 
 
-def ndvi_curves(days: Float64Array, seasons: Sequence[Season]) -> Float64Array:
-    """NDVI of every object on every day, shape (day, object), NaN where nothing grows.
+def _sow_catch_crops(
+    curves: Float64Array,
+    harvest: Float64Array,
+    cover: NDArray[np.int64],
+    covers: Sequence[Cover],
+    start: int,
+    rng: np.random.Generator,
+    spread: float,
+) -> None:
+    """Write the curves of catch crops after the year's last harvest."""
+    chance, draws = _drawn(rng, len(cover), spread), spread * np.clip(rng.normal(size=(len(cover), 3)), -2, 2)
+    wanted = np.array([c.catch for c in covers])[cover]
+    free = np.fmax.reduce(harvest)
+    sown = np.isfinite(free) & (chance <= wanted) & (wanted > 0)
+    _, amplitude, k1, t1, k2, t2 = CATCH
+    up = np.maximum(start + t1 + 5 * draws[:, 1], free + 30)
+    down = np.maximum(start + t2 + 8 * draws[:, 2], up + 90)
+    base = curves[0, :, 0]
+    values = (base, amplitude + 0.03 * draws[:, 0], np.full_like(up, k1), up, np.full_like(up, k2), down)
+    curves[CYCLES.index("catch")] = np.where(sown[:, None], np.stack(values, axis=1), np.nan)
 
-    The years' double logistics are added on one base, so within a year the curve is that year's own.
+
+def _cuts(
+    cover: NDArray[np.int64],
+    covers: Sequence[Cover],
+    start: int,
+    shift: Float64Array,
+    rng: np.random.Generator,
+    spread: float,
+) -> Float64Array:
+    late, mown = spread * rng.normal(0, 5, (len(cover), MOST_CUTS)), _drawn(rng, len(cover), spread)
+    cuts = np.full((len(cover), MOST_CUTS), np.nan)
+    for kind in np.unique(cover):
+        days, own = np.array(covers[kind].cuts), cover == kind
+        # Alfalfa is always mown; meadows lose a cut or are only grazed.
+        kept = len(days) if len(days) > 3 else (mown[own] * (len(days) + 1)).astype(int)[:, None]
+        dates = np.rint(start + days + late[own, : len(days)] + shift[own, None] / 2)
+        cuts[own, : len(days)] = np.where(np.arange(len(days)) < kept, dates, np.nan)
+    return cuts
+
+
+def _drawn(rng: np.random.Generator, count: int, spread: float) -> Float64Array:
+    """Chances, uniform in 0..1; all the middle for a spread of 0."""
+    return 0.5 + min(spread, 1) * (rng.random(count) - 0.5)
+
+
+def grow(days: Float64Array, land: Landscape, seasons: Sequence[Season], events: Sequence[Event]) -> Growth:
+    """What stands on every object on every day.
+
+    An object's NDVI is its base plus the double logistics of all its cycles; a cut takes `growth.CUT_DEPTH` of what is
+    above the base, which grows back.
+
+    Parameters
+    ----------
+    days : ndarray, shape (day,)
+        Counted from 1 January of the period's first year, which is day 1.
+    land : Landscape
+    seasons : sequence of Season
+    events : sequence of Event
     """
-    base = seasons[0].curves[:, 0]
-    total = np.zeros((len(days), len(base)))
-    for season in seasons:
-        for i, curve in enumerate(season.curves):
-            total[:, i] += double_logistic(days, (0.0, *curve[1:])) if np.isfinite(curve).all() else np.nan
-    for season in seasons:
-        for k in range(season.cuts.shape[1]):
-            since = days[:, None] - season.cuts[None, :, k]
-            total *= 1 - CUT_DEPTH * np.where(since >= 0, np.exp(-np.maximum(since, 0) / REGROWTH), 0)
-    return base + total
+    own = np.flatnonzero(land.parent == np.arange(len(land.parent)))
+    place = np.searchsorted(own, land.parent)
+    curves = np.concatenate([s.curves[:, own] for s in seasons])
+    traits = [COVERS[c] for c in land.cover[own]]
+    dead = np.array([c.dead for c in traits])
+    flooded = np.array([c.flooded or (np.nan, np.nan) for c in traits])
+    cuts = np.concatenate([s.cuts[own] for s in seasons], axis=1)
+    ends = _ends(np.array([c.harvest is not None for c in traits]), seasons, own)
+    out = add_up(np.asarray(days, np.float64), curves, ends, cuts, dead, flooded.astype(np.float64))
+    ndvi, second, catch, dead_share, paddy = (np.ascontiguousarray(values[place].T) for values in out)
+    flood, built, seen = np.zeros_like(ndvi), np.zeros_like(ndvi), land.cover.copy()
+    for event in events:
+        meanwhile = (days >= event.first) & (days <= event.last)
+        if event.kind == "building":
+            built[meanwhile, event.object] = 1
+            seen[event.object] = event.cover
+        else:
+            flood[meanwhile, event.object] = 1
+    water = np.maximum(paddy, flood) * (1 - built)
+    return Growth(ndvi, second, catch, dead_share, paddy, water, flood, built, seen)
 
 
-def dead_plants(days: Float64Array, seasons: Sequence[Season], cover: NDArray[np.int64]) -> Float64Array:
-    """Share of the ground that dead plants cover, shape (day, object): ripe crops, stubble, and mown grass drying."""
-    most = np.array([COVERS[c].dead for c in cover])
-    total = np.zeros((len(days), len(cover)))
-    for season in seasons:
-        for i, (_, _, k1, t1, k2, t2) in enumerate(season.curves):
-            if most[i] > 0:
-                ripe = double_logistic(days, (0, 1, k1, t1, 0.02, 1e6)) * double_logistic(
-                    days, (0, 1, k2, t2, 0.02, 1e6)
-                )
-                ripe[days >= season.harvest[i]] *= STUBBLE
-                ripe[days >= (season.tillage[i] if np.isfinite(season.tillage[i]) else t2 + 60)] = 0
-                total[:, i] += most[i] * ripe
-        for k in range(season.cuts.shape[1]):
-            since = days[:, None] - season.cuts[None, :, k]
-            total += 0.3 * np.where(since >= 0, np.exp(-np.maximum(since, 0) / 5), 0)
-    return total
+def _ends(harvested: NDArray[np.bool_], seasons: Sequence[Season], own: NDArray[np.int64]) -> Float64Array:
+    """Harvest, tillage, and the day around which dead plants are lost from sight, shape (3, season * cycle, object).
+
+    Crops that nobody ploughs in rot, at the latest before the next cycle greens up; elsewhere the next green hides
+    what is dead.
+    """
+    curves = np.concatenate([s.curves[:, own] for s in seasons])
+    harvest, tillage = (np.concatenate([getattr(s, name)[:, own] for s in seasons]) for name in ("harvest", "tillage"))
+    start, end = curves[..., 3], curves[..., 5]
+    following = np.fmin.reduce(np.where(start[None] > start[:, None], start[None], np.inf), axis=1)
+    rotten = np.where(harvested, np.fmin(end + ROTTEN, following - SOWING), following)
+    return np.stack([harvest, tillage, np.where(np.isfinite(tillage), np.inf, rotten)])

@@ -1,32 +1,37 @@
-"""The truth: noise-free reflectance of every 10 m pixel on any day.
+"""The truth: noise-free reflectance of every pixel on any day, seen from the zenith.
 
-A pixel's reflectance is linear in a few spectra per object (what it is on average, and how it answers to a brighter
-soil, a thicker stand and a late one), weighted by the share of the pixel that the object fills. So one sparse matrix
-times the day's spectra is the day's image, and edges between fields are truly mixed pixels.
+The land is drawn on cells, each of one object (a field, a wood, all roofs of a village). An object's reflectance is
+linear in a few spectra (what it is on average, and how it answers to grain, a brighter soil, a thicker stand and a late
+one), and a pixel's is the mean over its cells, so edges between fields are truly mixed pixels; see `stfuse.truth`.
 """
+
+# ruff: noqa: ANN001, ANN202 - numba infers the types of what it compiles
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy import ndimage, sparse
 
-from stfuse.simulated.covers import BANDS, COVERS, NAMES, NIR08, RED, material
-from stfuse.simulated.landscape import CELLS, Landscape, draw_landscape
-from stfuse.simulated.seasons import Season, dead_plants, make_seasons, ndvi_curves
-from stfuse.simulated.settings import Settings, stream
+from stfuse.simulated.events import Event, draw_events
+from stfuse.simulated.landmap import land_of_map
+from stfuse.simulated.landscape import Landscape, draw_landscape
+from stfuse.simulated.seasons import Growth, Season, day_number, grow, make_seasons
+from stfuse.simulated.settings import Settings
+from stfuse.simulated.spectra import object_spectra
+from stfuse.simulated.textures import make_textures
 from stfuse.simulated.weather import Weather, make_weather
 from stfuse.task import FloatArray
+from stfuse.truth import render
 
 Float64Array = NDArray[np.float64]
-ANSWERS = 4  # mean, brighter soil, thicker stand, later stand
-DARKENING = 0.28  # share of its reflectance that soil loses when wet
 
 
 @dataclass(frozen=True)
@@ -36,40 +41,68 @@ class World:
     Attributes
     ----------
     grid : GeoBox
-        10 m, the site and a margin around it.
+        Pixels of the truth, over the site and a margin around it.
     site : GeoBox
-        10 m, the site.
+        The same pixels over the site alone.
     land : Landscape
-    shares : sparse matrix, shape (pixel, object)
-        Share of each pixel's area.
-    mixing : sparse matrix, shape (pixel, object * ANSWERS)
-        Shares times textures.
-    spectra : ndarray, shape (day, object * ANSWERS, band), float32
+    textures : ndarray, shape (ANSWERS, y, x), float32
+        How strongly each pixel shows each answer; the first is 1.
+    spectra : ndarray, shape (day, object, ANSWERS, band), float32
+    green : ndarray, shape (day, object), float32
+        Share of the object that green plants cover, 0..1.
+    growth : Growth
+        What grows and stands on each object, day by day.
     dates : tuple of date
         Every day of the site's period.
     seasons : list of Season
+    events : list of Event
     weather : Weather
+    shares : sparse matrix, shape (pixel, object)
+        Share of each pixel's area that an object fills.
     """
 
     grid: GeoBox
     site: GeoBox
     land: Landscape
-    shares: Any
-    mixing: Any
+    textures: FloatArray
     spectra: FloatArray
+    green: FloatArray
+    growth: Growth
     dates: tuple[date, ...]
     seasons: list[Season]
+    events: list[Event]
     weather: Weather
+    shares: Any
 
-    def reflectance(self, day: int) -> FloatArray:
-        """Truth of the day with this index, shape (band, y, x) on `grid`, bands as `BANDS`."""
-        flat = np.asarray(self.mixing @ self.spectra[day], np.float32)
-        return np.ascontiguousarray(flat.T).reshape(len(BANDS), *self.grid.shape)
+    def index(self, day: date) -> int:
+        """Index of a day in `dates`."""
+        return (day - self.dates[0]).days
+
+    def reflectance(self, day: int, factor: FloatArray | None = None) -> FloatArray:
+        """Truth of the day with this index, shape (band, y, x) on `grid`, bands as `BANDS`.
+
+        Parameters
+        ----------
+        day : int
+        factor : ndarray, shape (object, band), optional
+            By which each object's reflectance is multiplied: what a direction of view makes of it.
+        """
+        spectra = self.spectra[day] if factor is None else self.spectra[day] * factor[:, None, :].astype(np.float32)
+        return render(self.land.labels, self.textures, spectra)
 
     def share_of(self, covers: Sequence[int]) -> FloatArray:
         """Share of each pixel that certain classes fill, shape (y, x)."""
-        chosen = np.isin(self.land.cover, covers).astype(np.float32)
-        return np.asarray(self.shares @ chosen, np.float32).reshape(self.grid.shape)
+        return self.of_objects(np.isin(self.land.cover, covers).astype(np.float32))
+
+    def of_objects(self, values: FloatArray) -> FloatArray:
+        """Area mean over each pixel of a value per object, shape (y, x); of several, shape (object, k) -> (k, y, x)."""
+        flat = np.asarray(self.shares @ values.astype(np.float32), np.float32)
+        return np.ascontiguousarray(flat.T).reshape(*values.shape[1:], *self.grid.shape)
+
+    @property
+    def pixel(self) -> float:
+        """Metres."""
+        return float(abs(self.grid.resolution.x))
 
     @property
     def window(self) -> tuple[slice, slice]:
@@ -78,169 +111,95 @@ class World:
         return (slice(round(y), round(y) + self.site.height), slice(round(x), round(x) + self.site.width))
 
 
-def make_world(site: GeoBox, period: tuple[date, date], margin: int, settings: Settings) -> World:
+def make_world(
+    site: GeoBox,
+    period: tuple[date, date],
+    reach: float,
+    settings: Settings,
+    land_map: tuple[NDArray[Any], GeoBox] | None = None,
+    drawn: float = 0.0,
+) -> World:
     """Make the world of a site.
 
     Parameters
     ----------
     site : GeoBox
-        Its 10 m grid.
+        Its grid, pixels of `settings.resolution`.
     period : (first day, last day)
-    margin : int
-        Pixels around the site.
+    reach : float
+        Metres around the site that sensors see.
     settings : Settings
+    land_map : (codes, grid), optional
+        A real land-cover map in place of the drawn land; `settings.map` says what its codes mean.
+    drawn : float
+        Metres around the site that are drawn, if more than `reach`, of which the rest is cut off again: what lies and
+        grows in the site must not depend on how far the sensors of a run see.
     """
-    grid = site.pad(margin)
-    land = draw_landscape(grid, site.extent.boundingbox.bbox, settings.seed)
-    dates = tuple(period[0] + timedelta(days=i) for i in range((period[1] - period[0]).days + 1))
+    grid, whole = (site.pad(margin(site, metres)) for metres in (reach, max(reach, drawn)))
     first = period[0].year
-    years = range(first - 1, period[1].year + 2)
-    seasons = make_seasons(land.cover, years, first, bool(settings.events), settings.seed)
-    weather = make_weather(dates, settings.clear_share, settings.seed)
-    days = np.array([day_number(d, first) for d in dates], float)
-    spectra = object_spectra(days, land.cover, seasons, settings.wetness * weather.wetness, settings.seed)
-    shares = object_shares(land, (grid.height, grid.width))
-    mixing = texture(shares, land.cover, grid, settings)
-    return World(grid, site, land, shares, mixing, spectra, dates, seasons, weather)
+    dates = tuple(period[0] + timedelta(days=i) for i in range((period[1] - period[0]).days + 1))
+    known = None
+    if land_map is not None and settings.map is not None:
+        known = land_of_map(*land_map, whole, settings.cells, settings.map["classes"])
+    land = draw_landscape(whole, site.extent.boundingbox.bbox, settings, known)
+    land, events = draw_events(land, whole, dates, settings)
+    cut = (whole.height - grid.height) // 2 * settings.cells
+    labels = np.ascontiguousarray(land.labels[cut : land.labels.shape[0] - cut, cut : land.labels.shape[1] - cut])
+    land = replace(land, labels=labels)
+    weather = make_weather(dates, settings)
+    seasons = make_seasons(land, range(first - 1, period[1].year + 2), first, settings)
+    days = np.array([day_number(day, first) for day in dates], float)
+    growth = grow(days, land, seasons, events)
+    spectra, green = object_spectra(days, land, growth, weather, settings)
+    textures = make_textures(grid, site, settings)
+    shares = object_shares(land, (int(grid.height), int(grid.width)))
+    return World(grid, site, land, textures, spectra, green, growth, dates, seasons, events, weather, shares)
 
 
-def day_number(day: date, first_year: int) -> int:
-    """Days counted from 1 January of the period's first year, which is day 1."""
-    return (day - date(first_year, 1, 1)).days + 1
+def margin(site: GeoBox, reach: float) -> int:
+    """Pixels around a site that hold so many metres, as whole multiples of 10 m where the pixels divide that."""
+    pixel = float(abs(site.resolution.x))
+    step = max(1, round(10 / pixel))
+    return step * int(np.ceil(reach / (step * pixel)))
 
 
 def object_shares(land: Landscape, shape: tuple[int, int]) -> Any:
-    """Share of each 10 m pixel that each object fills: sparse, shape (pixel, object)."""
+    """Share of each pixel that each object fills: sparse, shape (pixel, object)."""
     height, width = shape
-    cells = land.labels.reshape(height, CELLS, width, CELLS).swapaxes(1, 2).reshape(height * width, -1)
-    pixels = np.repeat(np.arange(height * width), CELLS**2)
-    values = np.full(pixels.size, 1 / CELLS**2, np.float32)
+    n = land.labels.shape[0] // height
+    cells = land.labels.reshape(height, n, width, n).swapaxes(1, 2).reshape(height * width, n * n)
+    pixels = np.repeat(np.arange(height * width, dtype=np.int32), n * n)
+    values = np.full(pixels.size, 1 / n**2, np.float32)
     size = (height * width, len(land.cover))
     return sparse.coo_matrix((values, (pixels, cells.ravel())), size).tocsr()
-
-
-def texture(shares: Any, cover: NDArray[np.int64], grid: GeoBox, settings: Settings) -> Any:
-    """The mixing matrix: shares, and shares times the patterns within fields."""
-    pattern = stream(settings.seed, "texture")
-    shape = grid.height, grid.width
-    ground = smooth_noise(pattern, shape, 25), smooth_noise(pattern, shape, 4)
-    stand, late = smooth_noise(pattern, shape, 6), smooth_noise(pattern, shape, 9)
-    fine = smooth_noise(pattern, shape, 0.45)
-    soil = 0.09 * ground[0] + 0.06 * ground[1]
-    vigour = np.clip(0.055 * stand + 0.035 * ground[0] - 0.02 * ground[1], -0.18, 0.12)
-    lag = np.clip(1.6 * late, -4, 4)  # days
-    entries = shares.tocoo()
-    row, column = entries.row, entries.col
-    grain = np.array([COVERS[c].grain for c in cover], np.float32)[column]
-    answers = [1 + settings.texture * grain * np.clip(fine, -3, 3).ravel()[row]]
-    answers += [settings.texture * values.ravel()[row] for values in (soil, vigour, lag)]
-    weights = np.concatenate([entries.data * a for a in answers]).astype(np.float32)
-    columns = np.concatenate([column * ANSWERS + k for k in range(ANSWERS)])
-    size = (shares.shape[0], shares.shape[1] * ANSWERS)
-    mixing = sparse.coo_matrix((weights, (np.tile(row, ANSWERS), columns)), size).tocsr()
-    mixing.eliminate_zeros()
-    return mixing
-
-
-def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> FloatArray:
-    """Random pattern of mean 0 and standard deviation 1 (where there are many patches), `sigma` in pixels."""
-    blurred = ndimage.gaussian_filter(rng.normal(size=shape), sigma, mode="wrap")
-    # Variance that a Gaussian filter leaves of white noise; exact for the infinite plane.
-    kernel = ndimage.gaussian_filter1d(np.eye(1, 2 * int(4 * sigma + 2) + 1, int(4 * sigma + 2))[0], sigma)
-    return np.asarray(blurred / (kernel**2).sum(), np.float32)
-
-
-def object_spectra(
-    days: Float64Array, cover: NDArray[np.int64], seasons: list[Season], wetness: Float64Array, seed: int
-) -> FloatArray:
-    """Spectra of all objects on all days and what their textures change in them.
-
-    The share of green plants is solved for so that an object's NDVI (of red and nir08) is its season's curve exactly,
-    whatever dead plants and wet soil do.
-
-    Returns
-    -------
-    ndarray, shape (day, object * ANSWERS, band), float32
-    """
-    ground, green, dry = base_spectra(cover, seed)
-    soil = np.array([COVERS[c].ground == "soil" for c in cover])
-    wet = 1 - DARKENING * np.clip(wetness, 0, 1)[:, None, None] * soil[None, :, None]
-    below = ground[None] * wet
-    curve = ndvi_curves(days, seasons)
-    dead = dead_plants(days, seasons, cover)
-    without = (1 - dead)[..., None] * below + dead[..., None] * dry[None]
-    more = green[None] - below
-    share = green_share(curve, without, more)
-    mean = without + share[..., None] * more
-    pace = np.clip(np.gradient(share, days, axis=0) if len(days) > 1 else 0 * share, -0.06, 0.06)
-    spectra = np.stack(
-        [
-            mean,
-            np.maximum(1 - share - dead, 0)[..., None] * below * soil[None, :, None],
-            share[..., None] * more,
-            -pace[..., None] * more,
-        ],
-        axis=2,
-    )
-    return spectra.reshape(len(days), -1, len(BANDS)).astype(np.float32)
-
-
-def green_share(curve: Float64Array, without: Float64Array, more: Float64Array) -> Float64Array:
-    """Share of green plants that gives an NDVI: NDVI of (without + share * more), solved for the share.
-
-    Parameters
-    ----------
-    curve : ndarray, shape (day, object)
-        NaN where nothing grows: share 0.
-    without, more : ndarray, shape (day, object, band)
-        Spectrum without green plants, and what a full cover of them adds.
-    """
-    difference, total = (s * without[..., RED] + without[..., NIR08] for s in (-1, 1))
-    rise, gain = (s * more[..., RED] + more[..., NIR08] for s in (-1, 1))
-    known = np.isfinite(curve)
-    target = np.where(known, curve, 0)
-    denominator = np.where(known, target * gain - rise, 1)
-    return np.where(known, np.clip((difference - target * total) / denominator, 0, 1.1), 0)
-
-
-def base_spectra(cover: NDArray[np.int64], seed: int) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Ground, green and dead plants of every object, each (object, band): no two fields are quite alike."""
-    rng = stream(seed, "spectra")
-    clay, bright = rng.beta(1.3, 2.0, len(cover)), np.exp(0.07 * np.clip(rng.normal(size=len(cover)), -2, 2))
-    lush = np.clip(rng.normal(size=(len(cover), 2)), -2, 2) * (0.05, 0.045)
-    visible = np.array([b in ("blue", "green", "red", "swir22") for b in BANDS])
-    ground, green, dry = (np.zeros((len(cover), len(BANDS))) for _ in range(3))
-    for i, kind in enumerate(cover):
-        c = COVERS[kind]
-        is_soil = c.ground == "soil"
-        soil = (1 - clay[i]) * material("loam") + clay[i] * material("clay")
-        ground[i] = soil * bright[i] if is_soil else material(c.ground)
-        if c.green:
-            green[i] = material(c.green) * np.where(visible, 1 + lush[i, 0], 1 + lush[i, 1])
-            dry[i] = material(c.dry)
-    return ground, green, dry
-
-
-def class_map(world: World) -> NDArray[np.int16]:
-    """Index into `NAMES` of the class that fills most of each pixel of `world.grid`, shape (y, x)."""
-    member = sparse.csr_matrix(np.eye(len(NAMES), dtype=np.float32)[world.land.cover])
-    return np.asarray((world.shares @ member).toarray().argmax(axis=1).reshape(world.grid.shape), np.int16)
 
 
 def field_map(world: World) -> NDArray[np.int32]:
     """Field numbers on `world.site`, 0 = none, shape (y, x): pixels that lie in the field for the most part.
 
-    Each field is one patch (four neighbours); its stray corners are left out.
+    Each field is one patch (four neighbours); its stray corners are left out, and so are the pieces of it that a flood
+    or a building took.
     """
-    fields = world.shares[:, : world.land.fields]
-    best = np.asarray(fields.argmax(axis=1)).ravel()
-    most = np.asarray(fields.max(axis=1).todense()).ravel()
-    numbers = np.where(most > 0.5, best + 1, 0).reshape(world.grid.shape)[world.window].astype(np.int32)
+    largest, share = _largest(world.shares.indptr, world.shares.indices, world.shares.data)
+    most = np.where((share > 0.5) & (largest < world.land.fields), largest + 1, 0)
+    numbers = most.reshape(world.grid.shape)[world.window].astype(np.int32)
     for number, where in enumerate(ndimage.find_objects(numbers), 1):
         if where is not None:
             own = numbers[where] == number
             parts, count = ndimage.label(own)
             if count > 1:
-                largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
-                numbers[where][own & (parts != largest)] = 0
+                kept = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
+                numbers[where][own & (parts != kept)] = 0
     return numbers
+
+
+@njit(cache=True, nogil=True)
+def _largest(starts, objects, shares):  # type: ignore[no-untyped-def]
+    """The object that fills most of each pixel, and its share, of a sparse matrix's rows."""
+    count = len(starts) - 1
+    largest, share = np.zeros(count, np.int32), np.zeros(count, np.float32)
+    for pixel in range(count):
+        for k in range(starts[pixel], starts[pixel + 1]):
+            if shares[k] > share[pixel]:
+                largest[pixel], share[pixel] = objects[k], shares[k]
+    return largest, share

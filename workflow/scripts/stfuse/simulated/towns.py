@@ -1,0 +1,239 @@
+"""Villages and towns, house by house, and farms in the open."""
+
+# ruff: noqa: ANN001, ANN202 - numba infers the types of what it compiles
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from stfuse.simulated.parcels import Polygon, divide, rectangle
+from stfuse.simulated.places import ROAD, Canvas, Plan, draw_outline, draw_radius, rest
+from stfuse.simulated.settings import stream
+
+STREET = 7.5  # metres
+BLOCK = 80.0  # metres; towns end along lines so far apart
+FARM = 6700.0  # square metres of a farmstead
+ROOFS = ("red_roof", "grey_roof", "bright_roof")
+TRAITS = 12  # of a plot, see `_plots`
+
+
+def paint_villages(canvas: Canvas, plan: Plan, outside: bool) -> None:
+    """Farms in the open and villages, or towns where much is built up, up to their share of the area.
+
+    Parameters
+    ----------
+    canvas : Canvas
+    plan : Plan
+    outside : bool
+        In the margin beside the district.
+    """
+    rng = stream(plan.seed, "villages", *canvas.name, outside)
+    share = plan.land["built_up"]
+    missing = share * canvas.region(outside)
+    enough = rest(missing, 8000, canvas.cell)
+    farms = _farms(canvas, missing, outside) if plan.houses else 0
+    missing -= farms * FARM / canvas.cell**2
+    typical, town = 230 * float(np.exp(2.2 * share)), canvas.one("built_up")
+    gardens = [canvas.new("garden") for _ in range(4)]
+    centres: list[Polygon] = []
+    for _ in range(300):
+        tries = [spot for spot in (canvas.spot(outside, rng) for _ in range(6)) if spot is not None]
+        if not tries or missing < enough:
+            break
+        gaps = [min((float(np.hypot(*(t - c))) for c in centres), default=0.0) for t in tries]
+        middle, radius = tries[int(np.argmax(gaps))], draw_radius(typical, missing, canvas.cell, rng)
+        centres.append(middle)
+        angle = street_angle(plan, rng)
+        shape = draw_outline(rng, min(BLOCK, radius / 2.5), angle)
+        missing -= canvas.blob(middle, radius, town, outside, shape)
+        if plan.houses:
+            reach = radius * shape.reach + 2 * BLOCK
+            build(canvas, rectangle(*(middle - reach), *(middle + reach)), (town, gardens), angle, plan, rng)
+    if plan.houses:
+        canvas.labels[canvas.labels == town] = gardens[0]  # corners that no plot reaches
+        _paint_farms(canvas, plan, outside, farms)
+
+
+def street_angle(plan: Plan, rng: np.random.Generator) -> float:
+    """Radians."""
+    return 0.0 if plan.sections else float(rng.uniform(0, np.pi / 2))
+
+
+def build(
+    canvas: Canvas,
+    square: Polygon,
+    ground: tuple[int, list[int]],
+    angle: float,
+    plan: Plan,
+    rng: np.random.Generator,
+) -> None:
+    """Streets, and blocks of plots with their houses, wherever the canvas has a town's label.
+
+    Parameters
+    ----------
+    canvas : Canvas
+    square : ndarray, shape (corner, 2)
+        Around all of it, in metres.
+    ground : (label of the town, labels of its gardens)
+    angle : float
+        Of the streets in radians.
+    plan : Plan
+    rng : Generator
+    """
+
+    def size(rng: np.random.Generator) -> float:
+        return float(np.clip(rng.lognormal(np.log(9000), 0.35), 5000, 20000))
+
+    def street(_: float, rng: np.random.Generator) -> tuple[str, float]:
+        return "road", STREET
+
+    kinds = {n: canvas.one(n) for n in ("yard", *ROOFS)}
+    kinds["tree"] = canvas.new("tree")
+    town, gardens = ground
+    pieces = divide(square, angle, size, street, rng, tilt=0.0 if plan.sections else 0.04)
+    for strip in pieces.strips:
+        canvas.paint(strip.outline, ROAD, (town, town))
+    busy = 0.04 + 0.15 * plan.land["built_up"]  # share of blocks with shops, halls or factories
+    # Each block has draws of its own, so that those outside the canvas can be left out.
+    for block, seed in zip(pieces.leaves, rng.integers(2**62, size=len(pieces.leaves)), strict=True):
+        if _touches(canvas, block):
+            _paint_block(canvas, block, town, kinds, gardens, busy, np.random.default_rng(seed))
+
+
+def _touches(canvas: Canvas, polygon: Polygon) -> bool:
+    """Whether any of it can lie on the canvas."""
+    low, high = canvas.cells(polygon).min(axis=0), canvas.cells(polygon).max(axis=0)
+    return bool(high.min() > 0 and low[0] < canvas.labels.shape[1] and low[1] < canvas.labels.shape[0])
+
+
+def _paint_block(
+    canvas: Canvas,
+    block: Polygon,
+    town: int,
+    kinds: dict[str, int],
+    gardens: list[int],
+    busy: float,
+    rng: np.random.Generator,
+) -> None:
+    """Rows of plots back to back along the longer side of a block; or one large building; or a park."""
+    sides = np.roll(block, -1, axis=0) - block
+    along = sides[int(np.argmax(np.hypot(*sides.T)))]
+    axis = along / np.hypot(*along)
+    u, v = block @ axis, block @ np.array([-axis[1], axis[0]])
+    frame = np.array([axis[0], axis[1], u.min(), v.min(), np.ptp(u), np.ptp(v)])
+    use = rng.random()
+    rows, columns = max(1, round(frame[5] / 36)), max(1, round(frame[4] / rng.uniform(17, 28)))
+    if use < busy:
+        rows, columns = 1, 1
+    wide, deep, count = frame[4] / columns, frame[5] / rows, rows * columns
+    plots, faces = np.zeros((count, TRAITS), np.float32), np.empty((count, 2), np.int32)
+    dice = rng.random((count, TRAITS))
+    plots[:, 0] = wide * (0.42 + 0.16 * dice[:, 0])
+    plots[:, 1] = wide * (0.24 + 0.12 * dice[:, 1])
+    plots[:, 2] = STREET / 2 + 3 + 5 * dice[:, 2]
+    plots[:, 3] = np.where(dice[:, 3] < 0.06, 0, 8 + 6 * dice[:, 3])
+    plots[:, 4] = plots[:, 2] + np.where(dice[:, 4] < 0.7, 3.0, 10.0)  # end of the drive beside the house
+    for k in (6, 9):
+        plots[:, k], plots[:, k + 1] = wide * dice[:, k], deep * (0.35 + 0.6 * dice[:, k + 1])
+        plots[:, k + 2] = np.where(dice[:, k + 2] < 0.4, 0, 1.5 + 4.5 * dice[:, k + 2])
+    faces[:, 0] = rng.choice([kinds[n] for n in ROOFS], count, p=(0.5, 0.42, 0.08))
+    faces[:, 1] = rng.choice(gardens, count)
+    if use < busy:
+        plots[0, :5] = wide / 2, wide / 2 - 14, 14, max(deep - 28, 0), 0
+        faces[0] = kinds[str(rng.choice(ROOFS[1:]))], kinds["yard"]
+    elif use > 0.96:
+        plots[:, 3:5], faces[:, 1] = 0, faces[0, 1]
+        plots[:, [8, 11]] *= 1.8
+    yard, tree = kinds["yard"], kinds["tree"]
+    origin, cell = np.array(canvas.corner), canvas.cell
+    corners = canvas.cells(block)
+    low = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
+    high = np.ceil(corners.max(axis=0)).astype(int) + 1
+    window = canvas.labels[low[1] : high[1], low[0] : high[0]]
+    _plots(window, origin + low * cell, cell, frame, rows, columns, plots, faces, town, yard, tree)
+
+
+@njit(cache=True, nogil=True)
+def _plots(window, origin, cell, frame, rows, columns, plots, faces, town, yard, tree):  # type: ignore[no-untyped-def]
+    """Paint one block.
+
+    `frame`: direction (x, y), first u, first v, length, depth. A row of `plots`, in metres from its street corner:
+    middle and half width of the house, distance from the street, depth, end of the drive, -, and twice a tree
+    (u, v, radius). A row of `faces`: labels of the roof and of the ground.
+    """
+    wide, deep = frame[4] / columns, frame[5] / rows
+    for i in range(window.shape[0]):
+        for j in range(window.shape[1]):
+            if window[i, j] != town:
+                continue
+            x, y = origin[0] + (j + 0.5) * cell, origin[1] + (i + 0.5) * cell
+            u = x * frame[0] + y * frame[1] - frame[2]
+            v = y * frame[0] - x * frame[1] - frame[3]
+            if u < 0 or v < 0 or u > frame[4] or v > frame[5]:
+                continue
+            row, column = min(int(v / deep), rows - 1), min(int(u / wide), columns - 1)
+            plot, face = plots[row * columns + column], faces[row * columns + column]
+            u, v = u - column * wide, v - row * deep
+            if row == rows - 1 and rows > 1:
+                v = deep - v  # its street is on the other side
+            label = face[1]
+            for k in (6, 9):
+                if (u - plot[k]) ** 2 + (v - plot[k + 1]) ** 2 < plot[k + 2] ** 2:
+                    label = tree
+            inside = abs(u - plot[0]) < plot[1]
+            if v < plot[4] and (inside or 0 < u - plot[0] - plot[1] < 3.5):
+                label = yard
+            if inside and plot[2] < v < plot[2] + plot[3]:
+                label = face[0]
+            window[i, j] = label
+
+
+def _farms(canvas: Canvas, built: float, outside: bool) -> int:
+    """How many: an eighth of what is to be built up (cells), but no more than one to a square kilometre."""
+    square = canvas.cell**2
+    return round(min(canvas.region(outside) * square / 1.1e6, built * square / 8 / FARM))
+
+
+def _paint_farms(canvas: Canvas, plan: Plan, outside: bool, count: int) -> None:
+    """Farmsteads in the open: barns around a yard, with a meadow and trees."""
+    rng = stream(plan.seed, "farms", *canvas.name, outside)
+    kinds = [canvas.new(n) for n in ("garden", "tree", "yard")]
+    roofs = [canvas.new("grey_roof"), canvas.new("bright_roof")]
+    for _ in range(count):
+        middle = canvas.spot(outside, rng)
+        if middle is None:
+            break
+        turn = street_angle(plan, rng)
+        shape = draw_outline(rng, 12.0, turn)
+        canvas.blob(middle, 46, kinds[1], outside, shape)
+        canvas.blob(middle, 39, kinds[0], outside, shape, (kinds[1], kinds[1]))
+        canvas.blob(middle, 25, kinds[2], outside, shape, (kinds[0], kinds[0]))
+        for roof in (roofs[0], roofs[1], roofs[0]):
+            quarter = turn + float(rng.choice([0, np.pi / 2]))
+            along = np.array([np.cos(quarter), np.sin(quarter)]) * rng.uniform(12, 22)
+            aside = np.array([-along[1], along[0]]) / np.hypot(*along) * rng.uniform(5, 10)
+            place = middle + rng.uniform(-22, 22, 2)
+            barn = np.array(
+                [place + along + aside, place - along + aside, place - along - aside, place + along - aside]
+            )
+            canvas.paint(barn, roof, (kinds[2], kinds[0]))
+
+
+def town_everywhere(canvas: Canvas, plan: Plan, extent: Polygon) -> None:
+    """Build on all open land of the canvas: what is left where nothing else is in the mix.
+
+    Parameters
+    ----------
+    canvas : Canvas
+    plan : Plan
+    extent : ndarray, shape (4, 2)
+        The district with its margin, in metres.
+    """
+    town = canvas.one("built_up")
+    canvas.labels[canvas.labels > 0] = town
+    if plan.houses:
+        rng = stream(plan.seed, "town", *canvas.name)
+        gardens = [canvas.new("garden") for _ in range(4)]
+        build(canvas, extent, (town, gardens), street_angle(plan, rng), plan, rng)
+        canvas.labels[canvas.labels == town] = gardens[0]
