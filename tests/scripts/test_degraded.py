@@ -53,6 +53,14 @@ def test_backscatter_keeps_its_decibels(tmp_path: Path) -> None:
     assert np.nanmin(read_image(out)[0]) < -4  # beyond what integers of 1e-4 hold
 
 
+def test_backscatter_is_averaged_as_power(tmp_path: Path) -> None:
+    values = np.full((1, 64, 60), -20, np.float32)
+    values[:, :, ::2] = -10
+    write_image(tmp_path / "2018-05-01.tif", values, ("vv",), GRID, packed=False)
+    degrade_image(tmp_path / "2018-05-01.tif", SITE, 20.0, tmp_path / "out.tif")
+    np.testing.assert_allclose(read_image(tmp_path / "out.tif")[0], 10 * np.log10((0.1 + 0.01) / 2), atol=1e-4)
+
+
 def test_a_finer_grid_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be degraded to 5"):
         degrade_image(write_scene(tmp_path), SITE, 5.0, tmp_path / "out.tif")

@@ -18,7 +18,6 @@ import pytest
 
 from scripts.raw import fetch
 from scripts.raw_scenes import find_scenes
-from stfuse import catalogue
 from stfuse.errors import InputError
 from tiny_archive import BANDS, SENSORS, SITE, add_item, make_archive, sentinel2_bands, write_catalog, write_tif
 
@@ -252,44 +251,3 @@ def test_an_unreachable_address_is_named(tmp_path: Path, served: tuple[Path, str
     url = served[1]
     assert f"Catalogue {url}/nowhere.json was not found" in fails(f"{url}/nowhere.json", tmp_path)
     assert "Catalogue http://127.0.0.1:9/catalog.json" in fails("http://127.0.0.1:9/catalog.json", tmp_path)
-
-
-def test_only_one_archive_is_signed_and_only_when_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    planetary_computer = pytest.importorskip("planetary_computer")
-    monkeypatch.setattr(planetary_computer, "sign", lambda href: href + "?token")
-    asset = {"href": "https://sentinel2l2a01.blob.core.windows.net/sentinel2-l2/B04.tif"}
-    assert catalogue.readable(asset, {}).endswith("B04.tif?token")
-    assert asset["href"].endswith("B04.tif")
-    assert catalogue.readable({"href": "https://example.org/B04.tif"}, {}) == "https://example.org/B04.tif"
-
-
-def test_an_api_is_searched_page_by_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    class Collection:
-        id = "sentinel-2-l2a"
-
-    class Found:
-        def items_as_dicts(self) -> Iterator[dict[str, Any]]:
-            yield {"id": "x", "geometry": None, "bbox": [3, 50, 4, 51], "properties": {}, "links": [{"rel": "self"}]}
-
-    class Client:
-        @staticmethod
-        def open(href: str) -> Client:
-            return Client()
-
-        def get_collections(self) -> list[type[Collection]]:
-            return [Collection]
-
-        def search(self, **query: object) -> Found:
-            asked.append(query)
-            return Found()
-
-    monkeypatch.setattr("pystac_client.Client", Client)
-    monkeypatch.setattr(catalogue, "read_json", lambda href: {"conformsTo": []})
-    area = catalogue.site_area(SITE["crs"], tuple(SITE["bounds"]))
-    items, _ = catalogue.search("https://example.org", ["sentinel-2-l2a", "absent"], area, ("2020-01-01", "2020-12-31"))
-    assert [i["id"] for i in items] == ["x"]
-    assert [(q["collections"], q["datetime"], q["limit"]) for q in asked] == [
-        (["sentinel-2-l2a"], "2020-01-01/2020-12-31", 100)
-    ]

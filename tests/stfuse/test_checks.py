@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stfuse.checks import check_experiment, check_site, methods_of
+from stfuse.checks import check_experiment, check_site, methods_of, unregistered
 from stfuse.errors import InputError
 from stfuse.needs import Needs
 
@@ -63,3 +63,23 @@ def test_all_methods_means_those_whose_inputs_suffice_and_named_ones_must_fit() 
         methods_of(experiment(methods=["sharp"]), NEEDS)
     with pytest.raises(InputError, match="names the method other"):
         methods_of(experiment(methods=["other"]), NEEDS)
+
+
+def test_a_reference_that_measures_backscatter_is_refused() -> None:
+    sensors = SENSORS | {"a": SENSORS["a"] | {"quantity": "backscatter"}}
+    with pytest.raises(InputError, match="the reference a of site s measures backscatter"):
+        check_experiment(experiment(), {"s": SITE}, sensors)
+
+
+@pytest.mark.parametrize(
+    ("sensor", "why"),
+    [
+        ({"resolution": 10}, ""),
+        ({"resolution": 5, "quantity": "reflectance"}, ""),
+        ({"resolution": 100}, ""),
+        ({"resolution": 500}, "its pixels are 50 times the reference's"),
+        ({"resolution": 10, "quantity": "backscatter"}, "backscatter has no band in common with the reference"),
+    ],
+)
+def test_much_coarser_pixels_and_other_quantities_are_not_compared(sensor: dict[str, Any], why: str) -> None:
+    assert unregistered(sensor, {"resolution": 10}) == why

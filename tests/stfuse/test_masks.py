@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from stfuse.grid import site_grid
-from stfuse.masks import carry, clear, missed_clouds, observed, over_site, rejected, site_share
+from stfuse.masks import (
+    carry,
+    clear,
+    cloudy,
+    join,
+    mask_bands,
+    missed_clouds,
+    observed,
+    over_site,
+    rejected,
+    site_share,
+)
 
 CRS = "EPSG:32631"
 BOUNDS = (0.0, 0.0, 240.0, 240.0)
@@ -27,6 +38,50 @@ def test_qa_pixel_rejects_bits_0_to_5(bit: int) -> None:
 def test_a_clear_landsat_pixel_of_the_archives_is_clear() -> None:
     # 21824: clear, with low confidence of cloud, shadow, snow and cirrus.
     assert clear(np.array([[21824]], np.uint16), "qa_pixel", 30)[0, 0]
+
+
+def test_modis_takes_full_inversions_and_magnitude_inversions_where_asked() -> None:
+    quality = np.array([0, 1, 255], np.uint8)
+    assert rejected(quality, "modis_quality").tolist() == [False, True, True]
+    assert rejected(quality, "modis_quality_any").tolist() == [False, False, True]
+    for kind in ("modis_quality", "modis_quality_any"):
+        assert observed(quality, kind).tolist() == [True, True, False]
+        assert not cloudy(quality, kind).any()
+
+
+def test_of_the_bands_qualities_the_worst_counts() -> None:
+    red, nir = np.array([[0, 0, 255]], np.uint8), np.array([[0, 1, 0]], np.uint8)
+    assert join([red, nir], "modis_quality").tolist() == [[0, 1, 255]]
+
+
+def test_modis_has_no_clouds_to_widen() -> None:
+    quality = np.zeros((5, 5), np.uint8)
+    quality[2, 2] = 1
+    assert (~clear(quality, "modis_quality", 463.3, 2000)).sum() == 1
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_venus_rejects_every_bit_but_water_and_widens_clouds_and_their_shadows(bit: int) -> None:
+    ground, edge = np.zeros((1, 41), np.uint8), np.zeros((1, 41), np.uint8)
+    ground[0, 20] = 1 << bit
+    mask = join([ground, edge], "venus")
+    assert rejected(mask, "venus").sum() == (bit != 0)
+    assert observed(mask, "venus").all()
+    width = {0: 0, 1: 5, 3: 5}.get(bit, 1)
+    assert (~clear(mask, "venus", 5, 11)).sum() == width
+
+
+def test_what_lies_beyond_the_edge_of_venus_was_not_seen() -> None:
+    mask = join([np.zeros((1, 3), np.uint8), np.array([[0, 1, 0]], np.uint8)], "venus")
+    assert observed(mask, "venus").tolist() == [[True, False, True]]
+    assert rejected(mask, "venus").tolist() == [[False, True, False]]
+    assert not cloudy(mask, "venus").any()
+
+
+def test_a_sensor_names_one_mask_several_or_none() -> None:
+    assert mask_bands({"mask": {"band": "scl", "kind": "scl"}}) == ["scl"]
+    assert mask_bands({"mask": {"band": ["a", "b"], "kind": "venus"}}) == ["a", "b"]
+    assert mask_bands({"mask": None}) == mask_bands({}) == []
 
 
 @pytest.mark.parametrize(("metres", "width"), [(0, 1), (10, 1), (11, 3), (30, 3), (40, 5)])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stfuse.errors import InputError
-from stfuse.scenes import acquired, find_asset, make_scene, normal_platform, superseded, tile
+from stfuse.scenes import acquired, find_asset, make_scene, normal_platform, orbit, platform, superseded, tile, track
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,9 @@ from stfuse.scenes import acquired, find_asset, make_scene, normal_platform, sup
         ("LANDSAT_8", "landsat-8"),
         ("landsat-8", "landsat-8"),
         ("Landsat 9", "landsat-9"),
+        ("SENTINEL-1A", "sentinel-1a"),
+        ("VM1", "venus"),
+        ("VENµS", "venus"),
         (None, ""),
     ],
 )
@@ -64,6 +67,7 @@ def test_tiles_are_found_wherever_they_are_named() -> None:
     assert tile({"id": "x", "properties": {"s2:mgrs_tile": "31UDS"}}) == "31UDS"
     assert tile({"id": "x", "properties": {"landsat:wrs_path": "199", "landsat:wrs_row": "025"}}) == "199025"
     assert tile({"id": "S2A_MSIL2A_x_T31UDS_y", "properties": {}}) == "31UDS"
+    assert tile({"id": "MCD43A4.A2025061.h35v10.061.2025070035331", "properties": {}}) == "h35v10"
     assert tile({"id": "x", "properties": {}}) == ""
 
 
@@ -77,6 +81,69 @@ def test_a_null_datetime_falls_back_to_the_start() -> None:
     assert acquired(make_item("x", datetime=None, start_datetime="2021-01-01T00:00:00Z"))[:10] == "2021-01-01"
     with pytest.raises(InputError, match="Item x has no datetime"):
         acquired(make_item("x", datetime=None))
+
+
+COMPOSITE = {
+    "datetime": "2025-03-05T23:59:59.999500Z",
+    "start_datetime": "2025-03-02T00:00:00Z",
+    "end_datetime": "2025-03-09T23:59:59.999000Z",
+}
+CATALOGUED = {
+    "datetime": "2024-11-22T15:04:40.036000Z",
+    "start_datetime": "2020-01-03T11:00:08Z",
+    "end_datetime": "2020-01-03T11:00:08Z",
+}
+RADAR = {
+    "datetime": "2024-04-19T04:58:01.720055Z",
+    "start_datetime": "2024-04-19 04:57:49.220673+00:00",
+    "end_datetime": "2024-04-19 04:58:14.219437+00:00",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "stated", "day"),
+    [
+        ("MCD43A4.A2025061.h35v10.061.2025070035331", COMPOSITE, "2025-03-02"),
+        # Made by another archive: the start is the window's, and the id alone tells the nominal day.
+        ("MCD43A4.A2022032.h14v10.061", {"start_datetime": "2022-01-24T00:00:00Z"}, "2022-02-01"),
+        ("a composite without a day in its id", COMPOSITE, "2025-03-02"),
+        ("VENUS-XS", CATALOGUED, "2020-01-03"),
+        ("S1A", RADAR, "2024-04-19"),
+    ],
+)
+def test_the_day_meant_is_found_whatever_datetime_says(name: str, stated: dict[str, Any], day: str) -> None:
+    assert acquired(make_item(name, **stated))[:10] == day
+
+
+def test_a_moment_within_its_acquisition_is_kept_to_the_second() -> None:
+    assert acquired(make_item("S1A", **RADAR)) == RADAR["datetime"]
+
+
+def test_products_of_terra_and_aqua_together_are_modis() -> None:
+    for said in ("", None, "terra,aqua"):
+        assert platform(make_item("MCD43A4.A2025061.h35v10.061.1", platform=said)) == "modis"
+    assert platform(make_item("x", platform="VENUS")) == "venus"
+
+
+def test_of_two_productions_of_a_modis_day_the_latest_stays_and_tiles_are_apart() -> None:
+    old, new = (make_item(f"MCD43A4.A2025061.h35v10.061.{n}", updated=f"2025-03-1{n}") for n in (1, 2))
+    other = make_item("MCD43A4.A2025061.h35v11.061.3", **{"grid:code": None})
+    for item in (old, new):
+        item["properties"]["grid:code"] = None
+    assert gone(old, new, other) == {old["id"]: new["id"]}
+
+
+def test_the_orbit_is_its_direction_and_number() -> None:
+    item = make_item("x", **{"sat:orbit_state": "ASCENDING", "sat:relative_orbit": 88})
+    assert (orbit(item), track(item)) == ("ascending", "ascending 88")
+    assert (orbit(make_item("x")), track(make_item("x"))) == ("", "")
+
+
+def test_asset_keys_may_be_patterns_of_which_an_exact_one_wins() -> None:
+    sensor = {"name": "s", "collections": {"a": {"assets": {"red": ["*_B3*"], "nir": ["B11", "*_B11*"]}}}}
+    item = {**make_item("x"), "assets": {k: {"href": k} for k in ("X_B11.tif", "B11", "X_B3.tif", "X_B30")}}
+    assert find_asset(item, sensor, "red")["href"] == "X_B3.tif"
+    assert find_asset(item, sensor, "nir")["href"] == "B11"
 
 
 def test_assets_are_found_by_the_sensor_s_table_of_keys() -> None:

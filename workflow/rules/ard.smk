@@ -1,4 +1,4 @@
-# results/ard/{site}: surface reflectance on the site's grid, one image per sensor and day.
+# results/ard/{site}: surface reflectance, or backscatter in dB, on the site's grid, one image per sensor and day.
 
 
 include: "inputs/ard.smk"
@@ -52,6 +52,7 @@ rule prepare:
         site=site_keys("mask_dilation_m", "band_shifts_m"),
         sensor=sensor_entry,
         bands=sensor_bands,
+        alone=alone,
     script:
         "../scripts/ard.py"
 

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from stfuse.ard import merge_day, register, shift_in_units, to_reflectance, without_missed_clouds
+from stfuse.ard import merge_day, register, shift_in_units, to_physical, without_missed_clouds
 from stfuse.bandpass import apply_lines
+from stfuse.bands import BACKSCATTER
 from stfuse.coregistration import Match
 from stfuse.grid import site_grid
 from stfuse.job import job, whole
 from stfuse.masks import DILATION, site_share
 from stfuse.raster import read_image, write_image
 from stfuse.rawscene import band_shifts, describe, read_scene
+from stfuse.stored import to_decibels
 from stfuse.task import FloatArray
 
 logger = logging.getLogger("stfuse.ard")
@@ -36,8 +38,9 @@ def make_ard(
     quality: Path,
     reference: Path | None,
     bandpass: Path | None,
+    alone: str = "",
 ) -> None:
-    """Write one day's image on the site's grid and its quality row.
+    """Write one day's image on the site's grid, reflectance or backscatter in dB, and its quality row.
 
     Parameters
     ----------
@@ -53,6 +56,8 @@ def make_ard(
         Image of the reference sensor nearest in time, named by its date; None for the reference sensor itself.
     bandpass : Path or None
         JSON with a line per band.
+    alone : str
+        Why the image is not compared with the reference, where it is not (see `checks.unregistered`).
 
     Raises
     ------
@@ -61,9 +66,9 @@ def make_ard(
     """
     grid = site_grid(site["crs"], tuple(site["bounds"]), sensor["resolution"])
     raw = [read_scene(folder, bands, band_shifts(site, sensor["name"])) for folder in scenes]
-    native = [to_reflectance(scene, bands, float(site.get("mask_dilation_m", DILATION))) for scene in raw]
+    kind = sensor.get("quantity", "reflectance"), sensor.get("resampling", "sharp")
+    native = [to_physical(scene, bands, float(site.get("mask_dilation_m", DILATION)), *kind) for scene in raw]
     values = merge_day(native, grid)
-    notes: list[str] = []
     known = read_image(reference) if reference else None
     match = register(values, bands, grid, known) if known else None
     shift = shift_in_units(match, grid)
@@ -76,9 +81,8 @@ def make_ard(
     missed = 0.0
     if known and reference:
         values, missed = without_missed_clouds(values, bands, grid, known, (date, reference.stem))
-    if match is not None and match.reason:
-        notes.append(f"not moved: {match.reason}")
-        logger.info("%s is not moved: %s", date, match.reason)
+    if kind[0] == "backscatter":
+        values = to_decibels(values)
     row = {
         "site": site["name"], "sensor": sensor["name"], "date": date, "scenes": " ".join(s.id for s in raw),
         "clear": f"{site_share(np.isfinite(values[0]), grid, site['crs'], tuple(site['bounds'])):.4f}",
@@ -86,16 +90,31 @@ def make_ard(
         "bandpass": " ".join(f"{band}:{lines[band]['rule']}" for band in bands) if lines else "none",
         "encoding": describe(raw, bands),
         "invalid": f"{max(s.invalid for s in native):.4f}", "missed_cloud": f"{missed:.4f}",
-        "brightness": _brightness(values, bands), "notes": "; ".join(notes),
+        "brightness": _brightness(values, bands), "notes": _unmoved(alone, known is not None, match),
     }  # fmt: skip
-    tags = {name.upper(): str(value) for name, value in row.items() if value != ""}
-    if reference:
-        tags["REFERENCE"] = reference.stem
-    write_image(image, values, bands, grid, tags)
+    tags = {"REFERENCE": reference.stem} if reference else {}
+    if kind[0] == "backscatter":
+        tags["UNIT"] = "dB"
+    tags |= {name.upper(): str(value) for name, value in row.items() if value != ""}
+    write_image(image, values, bands, grid, tags, packed=kind[0] != "backscatter")
+    _write_row(quality, row)
+
+
+def _write_row(quality: Path, row: dict[str, Any]) -> None:
     with whole(quality) as part, part.open("w", newline="") as out:
         table = csv.DictWriter(out, COLUMNS, lineterminator="\n")
         table.writeheader()
         table.writerow(row)
+
+
+def _unmoved(alone: str, compared: bool, match: Match | None) -> str:
+    """Why an image lies where its archive put it; empty for one that was moved and for the reference's own."""
+    if not compared:
+        return f"not compared with the reference: {alone}" if alone else ""
+    why = match.reason if match else "no band to compare"
+    if why:
+        logger.info("not moved: %s", why)
+    return f"not moved: {why}" if why else ""
 
 
 def _match_facts(match: Match | None, shift: tuple[float, float]) -> dict[str, Any]:
@@ -113,7 +132,9 @@ def _number(value: float) -> str:
 
 
 def _brightness(values: FloatArray, bands: list[str]) -> str:
-    """Median reflectance of the shortest wavelength there is, where haze shows most; empty if nothing was seen."""
+    """Median reflectance of the shortest wavelength there is, where haze shows most; empty if there is none."""
+    if not BACKSCATTER.isdisjoint(bands):
+        return ""
     band = next((b for b in ("blue", "green", "red") if b in bands), bands[0])
     seen = values[bands.index(band)]
     return f"{np.nanmedian(seen):.4f}" if np.isfinite(seen).any() else ""
@@ -130,4 +151,5 @@ if __name__ == "__main__":
             quality=Path(snakemake.output.quality),
             reference=Path(snakemake.input.reference[0]) if snakemake.input.reference else None,
             bandpass=Path(snakemake.input.bandpass[0]) if snakemake.input.bandpass else None,
+            alone=snakemake.params.alone,
         )

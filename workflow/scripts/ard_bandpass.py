@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stfuse.ard import merge_day, register, shift_in_units, spread_within, to_reflectance, without_missed_clouds
+from stfuse.ard import merge_day, register, shift_in_units, spread_within, to_physical, without_missed_clouds
 from stfuse.bandpass import Line, Pair, fit_bands, published
 from stfuse.errors import InputError
 from stfuse.grid import degrade, site_grid
@@ -55,11 +55,12 @@ def fit_bandpass(
 
 
 def _read_pair(pair: dict[str, Any], sensor: dict[str, Any], site: dict[str, Any], bands: list[str]) -> Pair:
-    """Both images of a pair on the sensor's grid, registered, without missed cloud; lacking bands are NaN."""
+    """Both images of a pair on the coarser's grid, registered, without missed cloud; lacking bands are NaN."""
     grid = site_grid(site["crs"], tuple(site["bounds"]), sensor["resolution"])
     shifts = band_shifts(site, sensor["name"])
     dilation = float(site.get("mask_dilation_m", DILATION))
-    native = [to_reflectance(read_scene(Path(p), bands, shifts), bands, dilation) for p in pair["scenes"]]
+    kind = sensor.get("quantity", "reflectance"), sensor.get("resampling", "sharp")
+    native = [to_physical(read_scene(Path(p), bands, shifts), bands, dilation, *kind) for p in pair["scenes"]]
     values, names, fine = reference = read_image(pair["reference"])
     image = merge_day(native, grid)
     match = register(image, bands, grid, reference)
@@ -76,6 +77,8 @@ def _read_pair(pair: dict[str, Any], sensor: dict[str, Any], site: dict[str, Any
     for i, band in enumerate(bands):
         if band in names:
             known[i] = values[names.index(band)]
+    if grid.resolution.x < fine.resolution.x:
+        return degrade(image, grid, fine, min_valid=0.99), known, spread_within(image, grid, fine)
     return image, degrade(known, fine, grid, min_valid=0.99), spread_within(known, fine, grid)
 
 

@@ -9,6 +9,7 @@ from stfuse.errors import InputError
 from stfuse.grid import degrade, site_grid
 from stfuse.job import job
 from stfuse.raster import read_image, write_image
+from stfuse.stored import to_decibels, to_power
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -43,9 +44,11 @@ def degrade_image(image: Path, site: dict[str, Any], resolution: float, out: Pat
         )
     left, bottom, right, top = site["bounds"]
     target = site_grid(site["crs"], (left, bottom, right, top), resolution)
-    degraded = degrade(values, grid, target)
+    # Decibels have no mean; power has.
+    backscatter = not BACKSCATTER.isdisjoint(bands)
+    degraded = to_decibels(degrade(to_power(values), grid, target)) if backscatter else degrade(values, grid, target)
     tags = {"source": image.name, "operator": "area mean", "resolution": f"{resolution:g}"}
-    write_image(out, degraded, bands, target, tags, packed=BACKSCATTER.isdisjoint(bands))
+    write_image(out, degraded, bands, target, tags, packed=not backscatter)
     logger.info("%s: %s pixels of %g degraded to %s of %g", image, grid.shape, grid.affine.a, target.shape, resolution)
 
 

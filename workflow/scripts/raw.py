@@ -11,21 +11,23 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from stfuse.catalogue import is_url, read_json, readable
-from stfuse.encodings import Encoding, LookAtPixels, find_encoding, offset_from_pixels, stated
+from stfuse.encodings import LookAtPixels, find_encoding, offset_from_pixels
 from stfuse.errors import InputError
 from stfuse.job import job, whole
-from stfuse.masks import carry
+from stfuse.masks import carry, mask_bands
 from stfuse.raster import read_window, write_stored
-from stfuse.scenes import acquired, find_asset, normal_platform
+from stfuse.scenes import acquired, find_asset, platform
+from stfuse.stored import Encoding, stated
 
 logger = logging.getLogger("stfuse.raw")
 
 MARGIN = 4  # pixels around the site: room for the shift and the resampling kernel
+ORBIT = {"orbit": "sat:orbit_state", "relative_orbit": "sat:relative_orbit"}
 GROUND_MARGIN = 2000  # metres around the site where pixels are looked at, when they must tell the offset
 
 
 def fetch(items: Path, scene: str, sensor: dict[str, Any], site: dict[str, Any], bands: list[str], out: Path) -> None:
-    """Write one scene's folder: ``{band}.tif``, the mask, ``item.json``, ``scene.json`` and ``checksums.sha256``.
+    """Write one scene's folder: bands, masks, ``item.json``, ``scene.json`` and ``checksums.sha256``.
 
     Parameters
     ----------
@@ -46,8 +48,8 @@ def fetch(items: Path, scene: str, sensor: dict[str, Any], site: dict[str, Any],
         If the item lacks a band, a file cannot be read, or its encoding cannot be told.
     """
     item = _find_item(items, scene, sensor)
-    mask_band = sensor["mask"]["band"]
-    assets = {band: find_asset(item, sensor, band) for band in [*bands, mask_band]}
+    masks = mask_bands(sensor)
+    assets = {band: find_asset(item, sensor, band) for band in [*bands, *masks]}
     with whole(out) as part:
         part.mkdir()
         encodings = _Encodings(item, sensor, site)
@@ -56,10 +58,10 @@ def fetch(items: Path, scene: str, sensor: dict[str, Any], site: dict[str, Any],
             values, grid, says = _read(asset, item, site, MARGIN)
             nodata = stated(asset)["nodata"]
             write_stored(part / f"{band}.tif", values, grid, says["nodata"] if nodata is None else nodata)
-            if band != mask_band:
+            if band not in masks:
                 facts[band] = encodings.find(asset).as_dict()
         _write_json(part / "item.json", _unsigned(item, assets))
-        _write_json(part / "scene.json", {**_facts(item, sensor), "mask": sensor["mask"], "bands": facts})
+        _write_json(part / "scene.json", {**_facts(item, sensor), "mask": sensor.get("mask"), "bands": facts})
         _write_checksums(part)
 
 
@@ -118,10 +120,12 @@ class _Encodings:
 
     def _look(self) -> tuple[float, str]:
         read = {}
-        for band, pixel in (("blue", 10), ("red", 10), (self.sensor["mask"]["band"], 20)):
+        (scl_band,) = mask_bands(self.sensor)
+        for band in ("blue", "red", scl_band):
             asset = find_asset(self.item, self.sensor, band)
-            read[band] = _read(asset, self.item, self.site, GROUND_MARGIN // pixel)
-        mask, mask_grid, _ = read[self.sensor["mask"]["band"]]
+            pixel = self.sensor["bands"].get(band, max(self.sensor["bands"].values()))
+            read[band] = _read(asset, self.item, self.site, int(GROUND_MARGIN // pixel))
+        mask, mask_grid, _ = read[scl_band]
         blue, grid, _ = read["blue"]
         scl = np.zeros(blue.shape, np.uint8)
         for value in (4, 5, 6, 7):
@@ -152,8 +156,9 @@ def _facts(item: dict[str, Any], sensor: dict[str, Any]) -> dict[str, Any]:
         "sensor": sensor["name"],
         "date": when[:10],
         "datetime": when,
-        "platform": normal_platform(properties.get("platform")),
+        "platform": platform(item),
         "collection": item["collection"],
+        **{name: properties[key] for name, key in ORBIT.items() if properties.get(key) is not None},
         **{name: value for name, value in angles.items() if value is not None},
     }
 

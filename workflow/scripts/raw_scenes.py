@@ -4,19 +4,23 @@ import csv
 import json
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
 from stfuse.catalogue import is_url, readable, search, site_area
+from stfuse.encodings import find_encoding
 from stfuse.errors import InputError
 from stfuse.job import job, whole
-from stfuse.masks import DILATION, BoolArray, over_site
+from stfuse.masks import DILATION, BoolArray, join, mask_bands, over_site, site_flags
 from stfuse.raster import read_window
-from stfuse.scenes import Scene, find_asset, make_scene, superseded
+from stfuse.scenes import Scene, find_asset, make_scene, orbit, superseded, track
+from stfuse.stored import decode
 
 logger = logging.getLogger("stfuse.raw_scenes")
 
@@ -29,10 +33,11 @@ MARGIN = 2  # mask pixels around the site, so that a cloud just outside is widen
 def find_scenes(
     catalog: str, site: dict[str, Any], sensors: dict[str, dict[str, Any]], scenes: Path, items: Path
 ) -> None:
-    """List every scene of the site's period, judged by its mask over the site alone.
+    """List every scene of the site's period, judged by its mask over the site alone; without a mask, by its data.
 
     Scenes of one sensor and day are one image to come, so they are judged together: a pixel is clear that is clear in
-    any of them. On a day that is clear enough, every scene with a clear pixel is kept.
+    any of them. On a day that is clear enough, every scene with a clear pixel is kept. Backscatter depends on where it
+    is looked at from: of a day's orbits the one that covers most of the site stays.
 
     Parameters
     ----------
@@ -69,7 +74,7 @@ def find_scenes(
 def _search(catalog: str, site: dict[str, Any], sensor: dict[str, Any]) -> list[Scene]:
     period = (str(site["period"][0]), str(site["period"][1]))
     area = site_area(site["crs"], tuple(site["bounds"]))
-    items, looked = search(catalog, list(sensor["collections"]), area, period)
+    items, looked = search(catalog, sensor["collections"], area, period)
     made = [scene for item in items if (scene := make_scene(item, sensor)) is not None]
     if not made:
         if items:
@@ -103,19 +108,40 @@ def _judge(scenes: list[Scene], site: dict[str, Any], sensor: dict[str, Any]) ->
     for scene in scenes:
         if scene.date in excluded:
             refused.setdefault(scene.id, "excluded by the site file")
+        if orbit(scene.item) and sensor.get("orbit", "any") not in ("any", orbit(scene.item)):
+            refused.setdefault(scene.id, f"{orbit(scene.item)} orbit, the sensor file asks for {sensor['orbit']}")
     for date in sorted(excluded - {scene.date for scene in scenes}):
         logger.warning("`exclude:` names %s of %s, but no scene has that date", date, sensor["name"])
     rows = []
     for _, group in groupby(scenes, key=lambda scene: scene.date):
         day = list(group)
         looks = [_Look(refused[s.id]) if s.id in refused else _look(s, site, sensor) for s in day]
+        if sensor.get("quantity") == "backscatter":
+            looks = _one_track(day, looks)
         rows += _judge_day(day, looks, float(site["min_clear"]))
     return rows
 
 
+def _one_track(day: list[Scene], looks: list[_Look]) -> list[_Look]:
+    """The looks of a day with all refused but those from the one orbit that covers most of the site together."""
+    seen: dict[str, BoolArray] = {}
+    for scene, look in zip(day, looks, strict=True):
+        if look.clear is not None and not look.reason:
+            name = track(scene.item)
+            seen[name] = look.clear | seen[name] if name in seen else look.clear
+    if len(seen) < 2:
+        return looks
+    # Of orbits that cover as much the earlier stays: the scenes come in order of time.
+    best = max(seen, key=lambda name: seen[name].mean())
+    return [
+        look if look.reason or track(scene.item) == best else replace(look, reason=f"another orbit of the day, {best}")
+        for scene, look in zip(day, looks, strict=True)
+    ]
+
+
 def _judge_day(day: list[Scene], looks: list[_Look], min_clear: float) -> list[dict[str, Any]]:
     """Rows of the scenes of one day."""
-    parts = [look.clear for look in looks if look.clear is not None and look.covered]
+    parts = [look.clear for look in looks if look.clear is not None and not look.reason]
     together = float(np.logical_or.reduce(parts).mean()) if parts else 0.0
     rows = []
     for scene, look in zip(day, looks, strict=True):
@@ -132,19 +158,37 @@ def _judge_day(day: list[Scene], looks: list[_Look], min_clear: float) -> list[d
 
 
 def _look(scene: Scene, site: dict[str, Any], sensor: dict[str, Any]) -> _Look:
-    asset = find_asset(scene.item, sensor, sensor["mask"]["band"])
-    bounds = tuple(site["bounds"])
+    # Without a mask the first band tells what was seen, and a scene that lacks a band (one polarisation) cannot serve.
     try:
-        mask, grid, _ = read_window(readable(asset, scene.item["properties"]), bounds, site["crs"], MARGIN)
+        assets = [find_asset(scene.item, sensor, band) for band in mask_bands(sensor) or sensor["bands"]]
     except InputError as error:
-        if not is_url(asset["href"]):
+        if sensor.get("mask"):
+            raise
+        return _Look(error.found)
+    try:
+        read = [_window(asset, scene, site) for asset in (assets if sensor.get("mask") else assets[:1])]
+    except InputError as error:
+        if not is_url(assets[0]["href"]):
             raise
         # Archives on the net have dead links; one must not stop the search. The signed link stays out of the log.
-        logger.warning("%s: mask %s cannot be read (%s)", scene.id, asset["href"], type(error.__cause__).__name__)
-        return _Look("its mask cannot be read or does not cover the site")
-    dilation = float(site.get("mask_dilation_m", DILATION))
-    covered, clear = over_site(mask, grid, sensor["mask"]["kind"], site["crs"], bounds, dilation)
+        logger.warning("%s: %s cannot be read (%s)", scene.id, assets[0]["href"], type(error.__cause__).__name__)
+        return _Look(f"its {'mask' if sensor.get('mask') else 'data'} cannot be read or does not cover the site")
+    bounds, (first, grid) = tuple(site["bounds"]), read[0]
+    if sensor.get("mask"):
+        kind, dilation = sensor["mask"]["kind"], float(site.get("mask_dilation_m", DILATION))
+        mask = join([values for values, _ in read], kind)
+        covered, clear = over_site(mask, grid, kind, site["crs"], bounds, dilation)
+    else:
+        rule = sensor["collections"][scene.collection]["encoding"]
+        held = np.isfinite(decode(first, find_encoding(rule, scene.item, assets[0], site)))
+        covered = clear = site_flags(held, grid, site["crs"], bounds)
     return _Look("" if covered.any() else "no data over the site", float(covered.mean()), clear)
+
+
+def _window(asset: dict[str, Any], scene: Scene, site: dict[str, Any]) -> tuple[NDArray[Any], GeoBox]:
+    href = readable(asset, scene.item["properties"])
+    values, grid, _ = read_window(href, tuple(site["bounds"]), site["crs"], MARGIN)
+    return values, grid
 
 
 def _require_clear(catalog: str, site: dict[str, Any], rows: list[dict[str, Any]]) -> None:

@@ -1,5 +1,7 @@
 # The files and settings of the rules in ../ard.smk.
 
+from stfuse.checks import unregistered
+
 
 def raw_scenes(wildcards):
     """All raw scenes of one sensor and day."""
@@ -20,25 +22,32 @@ def open_references(site):
     return [d for d, day in known.items() if day.clear >= 0.8 and d not in hides]
 
 
+def alone(wildcards):
+    """Why a sensor's images are not compared with the reference sensor's; empty for those that are."""
+    return unregistered(SENSORS[wildcards.sensor], SENSORS[SITES[wildcards.site]["reference"]])
+
+
 def reference_image(wildcards):
     """The reference sensor's image nearest in time, to register another sensor's to."""
     site, reference = wildcards.site, SITES[wildcards.site]["reference"]
-    found = plan.nearest(wildcards.date, open_references(site)) if wildcards.sensor != reference else None
+    compared = wildcards.sensor != reference and not alone(wildcards)
+    found = plan.nearest(wildcards.date, open_references(site)) if compared else None
     return [f"results/ard/{site}/{reference}/{found}.tif"] if found else []
 
 
 def bandpass_of(wildcards):
-    """The band coefficients of a sensor that has bands in common with the reference."""
+    """The band coefficients of a sensor that has bands in common with the reference, fitted or published."""
     site, sensor = SITES[wildcards.site], wildcards.sensor
     common = set(SENSORS[sensor]["bands"]) & set(SENSORS[site["reference"]]["bands"])
-    fits = sensor != site["reference"] and common
+    known = not alone(wildcards) or SENSORS[sensor].get("bandpass")
+    fits = sensor != site["reference"] and common and known
     return [f"results/ard/{site['name']}/{sensor}/bandpass.json"] if fits else []
 
 
 def bandpass_pairs(wildcards):
     """Coincident days of a sensor and the reference, none of them hidden by an experiment."""
     site, sensor = wildcards.site, wildcards.sensor
-    if SITES[site]["bandpass"] != "fit":
+    if SITES[site]["bandpass"] != "fit" or alone(wildcards):
         return []
     references, hides, pairs = open_references(site), hidden_at(site, sensor), []
     for date, day in days(site)[sensor].items():

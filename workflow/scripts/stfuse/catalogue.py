@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 import pystac
-from odc.geo.geom import BoundingBox, Geometry, box
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import Geometry, box
 from pystac.errors import STACError
 
 from stfuse.checks import require_outline
 from stfuse.errors import InputError
+from stfuse.scenes import acquired
 
 logger = logging.getLogger(__name__)
 
@@ -71,14 +76,20 @@ def read_json(href: str) -> dict[str, Any]:
 
 
 def search(
-    href: str, collections: list[str], area: Geometry, period: tuple[str, str]
+    href: str,
+    collections: Mapping[str, Mapping[str, Any]],
+    area: Geometry,
+    period: tuple[str, str],
 ) -> tuple[list[dict[str, Any]], str]:
-    """Items of the named collections that touch an area within a period.
+    """Items of the named collections that touch an area within a period, by the days on which they were acquired.
 
     Parameters
     ----------
     href : str
         Path or URL of a static catalogue, or URL of a STAC API.
+    collections : mapping of name to settings
+        As in a sensor file: ``wider: {degrees, days}`` tells how far the collection's outlines and dates may be off.
+        It is searched so much more widely, and what does not fit is dropped.
     area : Geometry
         In longitude and latitude.
     period : (first day, last day)
@@ -98,14 +109,16 @@ def search(
     """
     root = read_json(href)
     if is_url(href) and "conformsTo" in root:
-        items = list(_api_items(href, collections, area, period))
-        return items, f"the API was asked for {collections}"
+        found = _api_items(href, collections, area, period)
+        touching = [item for item in found if _touches(item, area, _degrees(collections, item))]
+        items = [item for item in touching if period[0] <= (_day(item) or period[0]) <= period[1]]
+        return items, f"the API was asked for {list(collections)}"
     if root.get("type") not in ("Catalog", "Collection"):
         raise InputError(f"{href} is no STAC catalogue", "give the root catalogue's JSON")
-    every = list(_static_items(href, collections))
-    touching = [item for item in every if _touches(item, area)]
+    every = list(_static_items(href, list(collections)))
+    touching = [item for item in every if _touches(item, area, _degrees(collections, item))]
     inside = [item for item in touching if period[0] <= _day(item) <= period[1]]
-    return inside, _what_was_there(every, touching, collections, area, period)
+    return inside, _what_was_there(every, touching, list(collections), area, period)
 
 
 def _what_was_there(
@@ -131,11 +144,24 @@ def _what_was_there(
 
 
 def _day(item: dict[str, Any]) -> str:
-    properties = item["properties"]
-    return str(properties.get("datetime") or properties.get("start_datetime") or "")[:10]
+    """ISO date, empty where the item states none."""
+    try:
+        return acquired(item)[:10]
+    except InputError:
+        return ""
 
 
-def _touches(item: dict[str, Any], area: Geometry) -> bool:
+def _degrees(collections: Mapping[str, Mapping[str, Any]], item: dict[str, Any]) -> float:
+    """How far the outlines of an item's collection may be off."""
+    return float((collections.get(item.get("collection", "")) or {}).get("wider", {}).get("degrees", 0))
+
+
+def _touches(item: dict[str, Any], area: Geometry, degrees: float) -> bool:
+    if degrees:
+        on_grid = _grid_touches(item["properties"], area)
+        if on_grid is not None:
+            return on_grid
+        area = area.buffer(degrees)
     if item.get("geometry"):
         return bool(Geometry(item["geometry"], "EPSG:4326").intersects(area))
     bounds = item.get("bbox")
@@ -144,6 +170,17 @@ def _touches(item: dict[str, Any], area: Geometry) -> bool:
     half = len(bounds) // 2
     outline = box(bounds[0], bounds[1], bounds[half], bounds[half + 1], "EPSG:4326")
     return bool(outline.intersects(area))
+
+
+def _grid_touches(properties: dict[str, Any], area: Geometry) -> bool | None:
+    """Whether the grid that an item states reaches the area, None if it states none."""
+    epsg = properties.get("proj:epsg")
+    crs = properties.get("proj:code") or (f"EPSG:{epsg}" if epsg else properties.get("proj:wkt2"))
+    shape, transform = properties.get("proj:shape"), properties.get("proj:transform")
+    if not (crs and shape and transform):
+        return None
+    extent = GeoBox(tuple(shape), Affine(*transform[:6]), crs).extent
+    return bool(area.to_crs(crs).intersects(extent))
 
 
 def _static_items(href: str, collections: list[str]) -> Iterator[dict[str, Any]]:
@@ -184,21 +221,37 @@ def _as_json(item: pystac.Item) -> dict[str, Any]:
     return {**item.to_dict(include_self_link=False, transform_hrefs=False), "collection": collection}
 
 
-def _api_items(href: str, collections: list[str], area: Geometry, period: tuple[str, str]) -> Iterator[dict[str, Any]]:
+def _api_items(
+    href: str, collections: Mapping[str, Mapping[str, Any]], area: Geometry, period: tuple[str, str]
+) -> Iterator[dict[str, Any]]:
     import pystac_client  # only here: it costs start-up time that a static catalogue does not need
     import requests
     from pystac_client.exceptions import APIError
 
-    bounds: BoundingBox = area.boundingbox
     try:
         client = pystac_client.Client.open(href)
         known = {collection.id for collection in client.get_collections()}
         for name in [c for c in collections if c in known]:
             # One collection a request, in small pages: what the services bear under load.
-            found = client.search(collections=[name], bbox=bounds.bbox, datetime=f"{period[0]}/{period[1]}", limit=PAGE)
-            yield from ({**item, "links": []} for item in found.items_as_dicts() if _touches(item, area))
+            wider = collections[name].get("wider", {})
+            days = "/".join(_days_around(period, int(wider.get("days", 0))))
+            around = _box_around(area, float(wider.get("degrees", 0)))
+            found = client.search(collections=[name], bbox=around, datetime=days, limit=PAGE)
+            yield from ({**item, "links": []} for item in found.items_as_dicts())
     except (APIError, requests.RequestException, STACError) as error:
         raise InputError(f"STAC API {href} did not answer the search ({error})", "try again later") from error
+
+
+def _days_around(period: tuple[str, str], days: int) -> tuple[str, str]:
+    first, last = (date.fromisoformat(day) for day in period)
+    return (first - timedelta(days=days)).isoformat(), (last + timedelta(days=days)).isoformat()
+
+
+def _box_around(area: Geometry, degrees: float) -> tuple[float, float, float, float]:
+    """West, south, east, north of an area, widened by degrees of latitude and as many kilometres of longitude."""
+    west, south, east, north = area.boundingbox.bbox
+    sideways = degrees / max(math.cos(math.radians(max(abs(south), abs(north)))), 0.1)
+    return west - sideways, south - degrees, east + sideways, north + degrees
 
 
 def readable(asset: dict[str, Any], properties: dict[str, Any]) -> str:

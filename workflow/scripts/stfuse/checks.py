@@ -13,6 +13,12 @@ from stfuse.needs import Needs
 
 Entry = Mapping[str, Any]
 NIR = ("nir", "nir08")
+COARSEST = 10.0
+"""Times the reference's pixel beyond which an image is neither moved nor adjusted to it.
+
+The pointing of such sensors is known to a tenth of their pixel (MODIS: 50 m), better than edges so blurred tell, and a
+site has too few of their pixels.
+"""
 
 
 def require_outline(crs: str, bounds: tuple[float, float, float, float]) -> None:
@@ -40,6 +46,20 @@ def require_outline(crs: str, bounds: tuple[float, float, float, float]) -> None
         )
 
 
+def unregistered(sensor: Entry, reference: Entry) -> str:
+    """Why a sensor's images are neither moved onto the reference sensor's nor adjusted to them; empty if they are.
+
+    Parameters
+    ----------
+    sensor, reference : mapping
+        Contents of their config files.
+    """
+    if sensor.get("quantity", "reflectance") != reference.get("quantity", "reflectance"):
+        return f"{sensor['quantity']} has no band in common with the reference"
+    ratio = sensor["resolution"] / reference["resolution"]
+    return f"its pixels are {ratio:.3g} times the reference's" if ratio > COARSEST else ""
+
+
 def check_site(site: Entry) -> None:
     """Refuse a site whose grid or sensors make no sense.
 
@@ -63,8 +83,8 @@ def check_experiment(experiment: Entry, sites: Mapping[str, Entry], sensors: Map
     Raises
     ------
     InputError
-        If a sensor is not at a site, a band is not in a sensor, fine and coarse are one sensor, or NDVI is
-        asked of other bands than red and near infrared.
+        If a sensor is not at a site, a band is not in a sensor, fine and coarse are one sensor, NDVI is
+        asked of other bands than red and near infrared, or a site's reference is no sensor of reflectance.
     """
     where = f"config/experiments/{experiment['name']}.yaml"
     fine, coarse = experiment["fine"], experiment["coarse"]
@@ -76,6 +96,12 @@ def check_experiment(experiment: Entry, sites: Mapping[str, Entry], sensors: Map
         if absent:
             raise InputError(
                 f"{where}: site {name} has no sensor {', '.join(absent)}", "add it to the site's `sensors:`"
+            )
+        reference = sites[name]["reference"]
+        if sensors[reference].get("quantity", "reflectance") != "reflectance":
+            raise InputError(
+                f"{where}: the reference {reference} of site {name} measures {sensors[reference]['quantity']}",
+                f"name a sensor of reflectance as `reference:` in config/sites/{name}.yaml",
             )
     for sensor in (fine, coarse):
         unknown = [b for b in experiment["bands"] if b not in sensors[sensor]["bands"]]

@@ -1,4 +1,4 @@
-"""From stored numbers to reflectance, by rules named in the sensor files.
+"""From stored numbers to reflectance or backscatter, by rules named in the sensor files.
 
 Archives contradict their own metadata, so a rule decides from several signs and says which one it followed;
 that sentence travels into ``scene.json`` and the quality table.
@@ -9,71 +9,24 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stfuse.errors import InputError
-from stfuse.task import FloatArray
+from stfuse.stored import Encoding, Item, decode, stated
 
-Item = Mapping[str, Any]
+__all__ = ["Encoding", "Item", "LookAtPixels", "baseline", "decode", "find_encoding", "offset_from_pixels"]
 
 S2_OFFSET = -0.1  # BOA_ADD_OFFSET -1000 over QUANTIFICATION_VALUE 10000, processing baseline 04.00 and later
 SCL_GROUND = (4, 5, 6, 7)
 MIN_LOOKED_AT = 10_000  # pixels
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """How one band of one scene is stored: ``reflectance = stored * scale + offset``.
-
-    Attributes
-    ----------
-    scale, offset : float
-    nodata : float or None
-        Stored number that means "not observed"; masked before scaling.
-    valid : (lowest, highest) or None
-        Stored numbers outside are invalid.
-    rule : str
-        What decided, in words.
-    """
-
-    scale: float
-    offset: float
-    nodata: float | None
-    valid: tuple[float, float] | None
-    rule: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """For a JSON file; `from_dict` reads it back."""
-        return asdict(self)
-
-    @staticmethod
-    def from_dict(stored: Mapping[str, Any]) -> Encoding:
-        """The inverse of `as_dict`."""
-        valid = stored["valid"]
-        return Encoding(
-            stored["scale"], stored["offset"], stored["nodata"], tuple(valid) if valid else None, stored["rule"]
-        )
+POWER = (float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max))  # what backscatter can be: positive
 
 
 class LookAtPixels(Exception):
     """The metadata do not tell whether the Sentinel-2 offset is still in the numbers; the pixels must."""
-
-
-def decode(stored: NDArray[Any], encoding: Encoding) -> FloatArray:
-    """Reflectance of stored numbers, any shape, float32; NaN where there is no data or the number is invalid."""
-    values = stored.astype(np.float32)
-    bad = ~np.isfinite(values)
-    if encoding.nodata is not None:
-        bad |= stored == encoding.nodata
-    if encoding.valid is not None:
-        bad |= (values < encoding.valid[0]) | (values > encoding.valid[1])
-    values = values * np.float32(encoding.scale) + np.float32(encoding.offset)
-    values[bad] = np.nan
-    return values
 
 
 def baseline(item: Item) -> float | None:
@@ -88,17 +41,6 @@ def baseline(item: Item) -> float | None:
         if found:
             return float(f"{found[1]}.{found[2]}")
     return None
-
-
-def stated(asset: Mapping[str, Any]) -> dict[str, Any]:
-    """What an asset says about its numbers: the first of ``raster:bands``, or of STAC 1.1 ``bands``."""
-    bands = asset.get("raster:bands") or asset.get("bands") or [{}]
-    first = dict(bands[0])
-    for key in ("scale", "offset"):
-        first.setdefault(key, first.get(f"raster:{key}", asset.get(f"raster:{key}")))
-    for key in ("nodata", "data_type", "unit"):
-        first.setdefault(key, asset.get(key))
-    return first
 
 
 def sentinel2_l2a(item: Item, asset: Mapping[str, Any], settings: Mapping[str, Any]) -> Encoding:
@@ -177,12 +119,7 @@ def landsat_c2_sr(item: Item, asset: Mapping[str, Any], settings: Mapping[str, A
     InputError
         If the item states another scale: then it is not this product.
     """
-    says = stated(asset)
-    if says["scale"] is not None and not math.isclose(says["scale"], 2.75e-5, rel_tol=1e-6):
-        raise InputError(
-            f"Item {item['id']} states scale {says['scale']}, Collection 2 has 2.75e-05",
-            "give its collection another `encoding:` in the sensor file",
-        )
+    _agree(item, stated(asset), 2.75e-5, None, "Collection 2")
     return Encoding(2.75e-5, -0.2, 0.0, None, "Collection 2 surface reflectance")
 
 
@@ -228,11 +165,82 @@ def _level1_scale(item: Item, asset: Mapping[str, Any], mtl: Mapping[str, Any] |
     )
 
 
+def modis_nbar(item: Item, asset: Mapping[str, Any], settings: Mapping[str, Any]) -> Encoding:
+    """MODIS MCD43A4: int16 by 1e-4; 32767 is fill, which the archive's items leave unsaid; valid are 0..32766."""
+    _agree(item, stated(asset), 1e-4, None, "MCD43A4")
+    return Encoding(1e-4, 0.0, 32767.0, (0.0, 32766.0), "MCD43A4 reflectance at nadir")
+
+
+def venus_l2a(item: Item, asset: Mapping[str, Any], settings: Mapping[str, Any]) -> Encoding:
+    """Venus level 2A as cloud-optimised files: 1e-4 and -0.1 by the archive's own description.
+
+    Other distributions of the same product have other scales, so an item that states one must state this one.
+
+    Raises
+    ------
+    InputError
+        If the item states another scale or offset.
+    """
+    says = stated(asset)
+    _agree(item, says, 1e-4, -0.1, "the Venus archive")
+    sign = "item's scale and offset" if says["scale"] is not None else "the archive's scale and offset"
+    return Encoding(1e-4, -0.1, 0.0 if says["nodata"] is None else float(says["nodata"]), None, f"Venus, {sign}")
+
+
+def sentinel1_rtc(item: Item, asset: Mapping[str, Any], settings: Mapping[str, Any]) -> Encoding:
+    """Sentinel-1, radiometrically terrain corrected: float32 linear power; what is not positive is no data.
+
+    Raises
+    ------
+    InputError
+        If the item states integers: detected counts (GRD) are neither calibrated nor gridded.
+    """
+    says = stated(asset)
+    if says["data_type"] is not None and not str(says["data_type"]).startswith("float"):
+        raise InputError(
+            f"Item {item['id']} states {says['data_type']} numbers, terrain-corrected backscatter is float32",
+            "take a terrain-corrected collection (sentinel-1-rtc); GRD has no map geometry",
+        )
+    nodata = -32768.0 if says["nodata"] is None else float(says["nodata"])
+    return Encoding(1.0, 0.0, nodata, POWER, "linear power")
+
+
+def sentinel1_db(item: Item, asset: Mapping[str, Any], settings: Mapping[str, Any]) -> Encoding:
+    """Sentinel-1 backscatter kept as decibels times 10000; 0 is fill.
+
+    Raises
+    ------
+    InputError
+        If the item states another unit or scale.
+    """
+    says = stated(asset)
+    _agree(item, says, 1e-4, 0.0, "backscatter stored as dB")
+    if str(says["unit"] or "dB").lower() != "db":
+        raise InputError(f"Item {item['id']} is in {says['unit']}, not in dB", "write `encoding: sentinel1_rtc`")
+    nodata = 0.0 if says["nodata"] is None else float(says["nodata"])
+    return Encoding(1e-4, 0.0, nodata, None, "decibels, averaged as power", decibel=True)
+
+
+def _agree(item: Item, says: Mapping[str, Any], scale: float, offset: float | None, product: str) -> None:
+    """Refuse an item that states another scale or offset than its product has; `offset` None is not looked at."""
+    for name, known in (("scale", scale), ("offset", offset)):
+        said = says[name]
+        if said is not None and known is not None and not math.isclose(said, known, rel_tol=1e-6, abs_tol=1e-12):
+            raise InputError(
+                f"Item {item['id']} states {name} {said}, {product} has {known:g}",
+                "give its collection another `encoding:` in the sensor file",
+            )
+
+
 RULES: dict[str, Callable[[Item, Mapping[str, Any], Mapping[str, Any]], Encoding]] = {
     "sentinel2_l2a": sentinel2_l2a,
     "landsat_c2_sr": landsat_c2_sr,
     "landsat_c1_sr": landsat_c1_sr,
     "landsat_c2_l1_toa": landsat_c2_l1_toa,
+    "modis_nbar": modis_nbar,
+    "venus_l2a": venus_l2a,
+    "sentinel1_rtc": sentinel1_rtc,
+    "sentinel1_db": sentinel1_db,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +13,14 @@ from scipy.ndimage import distance_transform_edt
 from stfuse.grid import regrid, site_grid
 from stfuse.task import FloatArray
 
-Kind = Literal["scl", "qa_pixel"]
+Kind = Literal["scl", "qa_pixel", "modis_quality", "modis_quality_any", "venus"]
+"""How a mask is coded.
+
+``scl``: classes of Sentinel-2. ``qa_pixel``: bits of Landsat Collection 2. ``modis_quality``: the mandatory quality of
+MODIS MCD43, 0 full inversion, 1 magnitude inversion, else fill; ``modis_quality_any`` takes both inversions.
+``venus``: the geophysical mask of MUSCATE and its edge mask, joined by `join`.
+"""
+
 BoolArray = NDArray[np.bool_]
 
 DILATION = 40.0
@@ -27,26 +35,77 @@ SHARE_PIXEL = 10.0
 """Metres; shares of a site's area are counted on pixels of this size."""
 
 
+FULL, MAGNITUDE = 0, 1
+UNSEEN = 1 << 8  # the bit that the edge mask of Venus gets beside the eight of the geophysical mask
+
+
+def mask_bands(sensor: Mapping[str, Any]) -> list[str]:
+    """The assets that a sensor's mask is made of, by the names its file gives them; none where it has no mask."""
+    bands = (sensor.get("mask") or {}).get("band", [])
+    return [bands] if isinstance(bands, str) else list(bands)
+
+
+def join(masks: Sequence[NDArray[Any]], kind: Kind) -> NDArray[Any]:
+    """The masks of one scene as one, shape (y, x).
+
+    Parameters
+    ----------
+    masks : sequence of ndarray, shape (y, x)
+        One; for MODIS one per band, of which the worst counts; for Venus the geophysical and the edge mask.
+    """
+    if kind == "venus":
+        ground, edge = masks
+        return np.asarray(ground.astype(np.uint16) | (edge != 0) * np.uint16(UNSEEN))
+    return np.asarray(np.maximum.reduce(list(masks)))
+
+
 def observed(mask: NDArray[Any], kind: Kind) -> BoolArray:
-    """Pixels that hold data: SCL not 0, QA_PIXEL bit 0 (fill) not set."""
-    return np.asarray(mask != 0 if kind == "scl" else (mask.astype(np.uint16) & 0b1) == 0)
+    """Pixels that hold data.
+
+    SCL not 0, QA_PIXEL bit 0 (fill) not set, MODIS inverted one way or the other, Venus not beyond the edge.
+    """
+    match kind:
+        case "scl":
+            return np.asarray(mask != 0)
+        case "qa_pixel":
+            return _unset(mask, 0b1)
+        case "venus":
+            return _unset(mask, UNSEEN)
+    return np.asarray(mask <= MAGNITUDE)
 
 
 def cloudy(mask: NDArray[Any], kind: Kind) -> BoolArray:
-    """Cloud, cirrus and their shadow: SCL 3, 8, 9, 10; QA_PIXEL bits 1 to 4."""
-    if kind == "scl":
-        return np.asarray(np.isin(mask, (3, 8, 9, 10)))
-    return np.asarray(observed(mask, kind) & ((mask.astype(np.uint16) & 0b11110) != 0))
+    """Cloud, cirrus and their shadow: SCL 3, 8, 9, 10; QA_PIXEL bits 1 to 4; Venus bits 1 and 3; MODIS marks none."""
+    match kind:
+        case "scl":
+            return np.asarray(np.isin(mask, (3, 8, 9, 10)))
+        case "qa_pixel":
+            return observed(mask, kind) & ~_unset(mask, 0b11110)
+        case "venus":
+            return ~_unset(mask, 0b1010)
+    return np.zeros(mask.shape, bool)
 
 
 def rejected(mask: NDArray[Any], kind: Kind) -> BoolArray:
     """Everything not to be used: no data, cloud, shadow, snow, and for SCL saturated pixels (1).
 
-    SCL 2 (dark) and 7 (unclassified) stay: in practice they are ordinary fields.
+    SCL 2 (dark) and 7 (unclassified) stay: in practice they are ordinary fields. Of MODIS a magnitude inversion, an
+    archetype scaled to a few observations, is used for ``modis_quality_any`` only. Of Venus everything but water (bit
+    0) goes: cloud, snow, shadow of clouds and of relief, ground hidden by relief or under too low a sun.
     """
-    if kind == "scl":
-        return np.asarray(np.isin(mask, (0, 1, 3, 8, 9, 10, 11)))
-    return np.asarray((mask.astype(np.uint16) & 0b111111) != 0)
+    match kind:
+        case "scl":
+            return np.asarray(np.isin(mask, (0, 1, 3, 8, 9, 10, 11)))
+        case "qa_pixel":
+            return ~_unset(mask, 0b111111)
+        case "venus":
+            return ~_unset(mask, UNSEEN | 0b11111110)
+    return np.asarray(mask > (FULL if kind == "modis_quality" else MAGNITUDE))
+
+
+def _unset(mask: NDArray[Any], bits: int) -> BoolArray:
+    """Where none of some bits is set."""
+    return np.asarray((mask.astype(np.uint16) & bits) == 0)
 
 
 def clear(mask: NDArray[Any], kind: Kind, resolution: float, dilation: float = DILATION) -> BoolArray:
@@ -55,7 +114,7 @@ def clear(mask: NDArray[Any], kind: Kind, resolution: float, dilation: float = D
     Parameters
     ----------
     mask : ndarray, shape (y, x)
-        SCL classes or QA_PIXEL bits as delivered.
+        Classes or bits as delivered.
     resolution : float
         Pixel size in metres.
     dilation : float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import rasterio
 import rasterio.warp
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
@@ -196,7 +198,7 @@ def read_window(
                     "correct the site's bounds or CRS, or take another tile",
                 )
             values = source.read(1, window=window)
-            grid = GeoBox(values.shape, source.window_transform(window), str(source.crs))
+            grid = GeoBox(values.shape, source.window_transform(window), _name_of(source.crs.to_wkt()))
             stated = {
                 "dtype": source.dtypes[0],
                 "nodata": source.nodata,
@@ -208,6 +210,12 @@ def read_window(
         raise InputError(
             f"{href} cannot be read ({error})", "fetch the file again; if it is the archive's own, report it there"
         ) from error
+
+
+@lru_cache
+def _name_of(wkt: str) -> str:
+    """What a CRS is called, once each: to find it out takes milliseconds for one without a code, as MODIS has."""
+    return str(CRS.from_wkt(wkt))
 
 
 def _pixel_window(source: Any, box: tuple[float, float, float, float], margin: int) -> Window | None:

@@ -11,9 +11,10 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from stfuse.ard import RawScene
-from stfuse.encodings import Encoding
 from stfuse.errors import InputError
+from stfuse.masks import join, mask_bands
 from stfuse.raster import REMAKE, read_stored
+from stfuse.stored import Encoding
 
 Shifts = Mapping[str, Sequence[float]]
 
@@ -39,8 +40,8 @@ def read_scene(folder: Path, bands: Sequence[str], shifts: Shifts | None = None)
     missing = [band for band in bands if band not in facts["bands"]]
     if missing:
         raise InputError(f"Scene {folder} lacks the bands {missing}", "delete the folder so that it is fetched anew")
-    read = {}
-    for band in [*bands, facts["mask"]["band"]]:
+    masks, read = mask_bands(facts), {}
+    for band in [*bands, *masks]:
         stored, grid = read_stored(folder / f"{band}.tif")
         east, north = (shifts or {}).get(band, (0.0, 0.0))
         read[band] = (stored, GeoBox(grid.shape, Affine.translation(east, north) * grid.affine, grid.crs))
@@ -48,8 +49,8 @@ def read_scene(folder: Path, bands: Sequence[str], shifts: Shifts | None = None)
         facts["id"],
         {band: read[band] for band in bands},
         {band: Encoding.from_dict(facts["bands"][band]) for band in bands},
-        read[facts["mask"]["band"]],
-        facts["mask"]["kind"],
+        (join([read[band][0] for band in masks], facts["mask"]["kind"]), read[masks[0]][1]) if masks else None,
+        facts["mask"]["kind"] if masks else None,
     )
 
 
