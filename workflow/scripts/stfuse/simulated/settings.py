@@ -13,6 +13,8 @@ import numpy as np
 from stfuse.errors import InputError
 from stfuse.simulated.covers import FIELD_CLASSES, PLACE_CLASSES
 
+GREEN_PARTS = ("verge", "garden", "tree")
+"""What grows between fields and houses: it has seasons, but no share of its own."""
 CURVE_KEYS = ("base", "amplitude", "k1", "t1", "k2", "t2", "second", "catch", "cuts")
 SMALLEST_CELL = 2.5
 """Metres; the land is drawn on cells no smaller than this."""
@@ -182,9 +184,10 @@ def _day(text: object, where: str) -> date:
 def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
     """What is wrong with settings of the right kind, and the cures."""
     known = (*FIELD_CLASSES, *PLACE_CLASSES)
-    unknown = sorted({*settings.land, *settings.seasons} - set(known))
-    if unknown:
-        yield f"there are no classes {unknown}", f"the classes are {sorted(known)}"
+    for key, given, allowed in (("land", settings.land, known), ("seasons", settings.seasons, (*known, *GREEN_PARTS))):
+        unknown = sorted(set(given) - set(allowed))
+        if unknown:
+            yield f"`{key}:` has no classes {unknown}", f"the classes are {sorted(allowed)}"
     wrong = sorted(name for name, share in settings.land.items() if not share >= 0)
     if wrong or not sum(settings.land.values()) > 0:
         yield f"`land:` has no shares to draw from ({wrong or 'all are 0'})", "give shares from 0 on, one of them above"
