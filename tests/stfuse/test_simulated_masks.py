@@ -10,6 +10,7 @@ from stfuse.simulated import clouds
 from stfuse.simulated.covers import BANDS, CODES
 from stfuse.simulated.instruments import gather
 from stfuse.simulated.sensors import landsat8, venus
+from stfuse.simulated.sensors.optical import SNOWY
 
 
 def test_clouds_brighten_and_shadows_darken():
@@ -51,7 +52,7 @@ def test_snow_on_open_ground_is_in_the_masks(name):
     flagged = mask == 11 if name == "sentinel2" else mask & (1 << 5 if name == "landsat8" else 1 << 2) > 0
     dry = gather(1 - world.share_of([CODES["water"]]), world.grid, grid)
     floods = gather(world.of_objects(world.growth.water[world.index(DAY)]), world.grid, grid)
-    np.testing.assert_array_equal(flagged, 0.9 * (dry - floods) > 0.5)
+    np.testing.assert_array_equal(flagged, 0.9 * (dry - floods) > SNOWY)
     assert flagged.any()
     green = replace(snowy, green=np.ones_like(world.green))
     bare = mask_of(name, observe(name, green))[0]

@@ -7,10 +7,7 @@ include: "inputs/figures.smk"
 rule draw_prediction:
     """Predictions of {wildcards.date} beside the truth, with their errors."""
     input:
-        fused=prediction_images,
-        observed=prediction_observed,
-        coarse=prediction_coarse,
-        references=prediction_references,
+        unpack(prediction_files),
     output:
         "results/figures/{experiment}/{site}/prediction_{date}.png",
     log:
@@ -131,11 +128,7 @@ rule draw_training:
 rule draw_profiles:
     """NDVI of chosen fields: one sensor alone, the other alone, and fused."""
     input:
-        series=source_series,
-        tables=source_phenology,
-        fields="results/ard/{site}/fields.tif",
-        known=known_truth,
-        phenology=known_sites_phenology,
+        unpack(profile_files),
     output:
         "results/figures/{experiment}/{site}/profiles.png",
     log:
@@ -227,6 +220,56 @@ rule draw_quality:
         title=figure_title,
     script:
         "../scripts/figures_quality.py"
+
+
+rule draw_year:
+    """Pictures of {wildcards.site} through the year, and of one day as every sensor sees it."""
+    input:
+        truth="results/simulated/{site}/truth.nc",
+        scenes="results/simulated/{site}/scenes",
+    output:
+        year="results/figures/{site}/year.png",
+        sensors="results/figures/{site}/sensors.png",
+    log:
+        "results/logs/figures/{site}/year.log",
+    benchmark:
+        "results/benchmarks/figures/{site}/year.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
+    params:
+        code=code("figures_year"),
+        site=site_keys("period"),
+        sensors=pictured_sensors,
+        title=figure_title,
+    script:
+        "../scripts/figures_year.py"
+
+
+rule draw_likeness:
+    """How like {wildcards.real} the simulated {wildcards.site} is."""
+    input:
+        unpack(likeness_files),
+    output:
+        figure="results/figures/{site}/likeness_{real}.png",
+        table="results/tables/{site}/likeness_{real}.csv",
+        unlike="results/tables/{site}/unlike_{real}.csv",
+    log:
+        "results/logs/figures/{site}/likeness_{real}.log",
+    benchmark:
+        "results/benchmarks/figures/{site}/likeness_{real}.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
+    params:
+        code=code("figures_likeness"),
+        compared=likeness_settings,
+    script:
+        "../scripts/figures_likeness.py"
 
 
 rule report:

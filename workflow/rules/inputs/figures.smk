@@ -63,6 +63,13 @@ def prediction_references(wildcards):
     return max((one["fine"] for one in prediction_samples(wildcards)), key=len)
 
 
+def prediction_files(wildcards):
+    """The files of a prediction figure."""
+    parts = {"fused": prediction_images, "observed": prediction_observed}
+    parts |= {"coarse": prediction_coarse, "references": prediction_references}
+    return {name: of_job(wildcards) for name, of_job in parts.items()}
+
+
 def scatter_dates(wildcards):
     """The dates that every method predicts."""
     experiment = EXPERIMENTS[wildcards.experiment]
@@ -128,6 +135,14 @@ def source_images(wildcards):
     return [f.replace("results/series", "results/phenology").replace(".nc", ".tif") for f in source_series(wildcards)]
 
 
+def profile_files(wildcards):
+    """The files of a figure of profiles."""
+    parts = {"series": source_series, "tables": source_phenology, "known": known_truth}
+    parts |= {"phenology": known_sites_phenology}
+    found = {name: of_job(wildcards) for name, of_job in parts.items()}
+    return found | {"fields": f"results/ard/{wildcards.site}/fields.tif"}
+
+
 def source_words(wildcards):
     """What a series is made of, by source."""
     sensors = {s: "observed alone" for s in SENSORS}
@@ -162,9 +177,62 @@ def figures_of(experiment, site):
     return names + (["training"] if learned(experiment) else [])
 
 
+def pictured_sensors(wildcards):
+    """The configurations of a site's sensors, the reference first."""
+    site = SITES[wildcards.site]
+    return [SENSORS[name] for name in sorted(site["sensors"], key=lambda name: name != site["reference"])]
+
+
+def likenesses():
+    """(simulated site, real site) -> the experiment whose images are compared, as the studies ask for it."""
+    found = {}
+    for study in STUDIES.values():
+        for name in study["likeness"]:
+            if name not in study["experiments"]:
+                raise InputError(
+                    f"config/studies/{study['name']}.yaml: `likeness:` names {name}, which is none of its experiments",
+                    "add it to `experiments:`",
+                )
+            sites = EXPERIMENTS[name]["sites"]
+            real = [site for site in sites if "simulated" not in SITES[site]]
+            pairs = [(site, other) for site in sites if "simulated" in SITES[site] for other in real]
+            if not pairs:
+                raise InputError(
+                    f"config/experiments/{name}.yaml: a likeness needs a simulated and a real site, found {sites}",
+                    "add one to `sites:`",
+                )
+            found |= {pair: EXPERIMENTS[name] for pair in pairs}
+    return found
+
+
+LIKENESSES = likenesses()
+
+
+def likeness_files(wildcards):
+    """The images and tables of both sites."""
+    experiment, found = LIKENESSES[wildcards.site, wildcards.real], {}
+    for side, site in (("simulated", wildcards.site), ("real", wildcards.real)):
+        found[f"{side}_fine"] = sensor_images(experiment, site, experiment["fine"])
+        found[f"{side}_coarse"] = sensor_images(experiment, site, experiment["coarse"])
+        found[f"{side}_bandpass"] = f"results/ard/{site}/{experiment['coarse']}/bandpass.json"
+        found[f"{side}_scenes"] = f"results/raw/{site}/scenes.csv"
+    return found
+
+
+def likeness_settings(wildcards):
+    """What is compared: titles of the sites, bands, and days within which two images are a pair."""
+    experiment = LIKENESSES[wildcards.site, wildcards.real]
+    titles = {"simulated": SITES[wildcards.site]["title"], "real": SITES[wildcards.real]["title"]}
+    sensors = [experiment["fine"], experiment["coarse"]]
+    return {"titles": titles, "bands": experiment["bands"], "days": experiment["pair_days"], "sensors": sensors}
+
+
 def report_figures(wildcards):
     """Every figure of the report."""
     found = [f"results/figures/{site}/{name}.png" for site in SITES for name in ("scenes", "quality")]
+    made = [site for site in SITES if "simulated" in SITES[site]]
+    found += [f"results/figures/{site}/{name}.png" for site in made for name in ("year", "sensors")]
+    found += [f"results/figures/{site}/likeness_{real}.png" for site, real in LIKENESSES]
     for name, experiment in EXPERIMENTS.items():
         for site in experiment["sites"]:
             found += [f"results/figures/{name}/{site}/{figure}.png" for figure in figures_of(experiment, site)]
@@ -174,6 +242,9 @@ def report_figures(wildcards):
 def report_tables(wildcards):
     """Every table of the report."""
     found = [f"results/ard/{site}/quality.csv" for site in SITES]
+    found += [
+        f"results/tables/{site}/{name}_{real}.csv" for site, real in LIKENESSES for name in ("likeness", "unlike")
+    ]
     for name, experiment in EXPERIMENTS.items():
         for site in experiment["sites"]:
             folder = f"results/tables/{name}/{site}"

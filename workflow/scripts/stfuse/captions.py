@@ -48,6 +48,23 @@ CAPTIONS = {
         "Misregistration between the sensors and how much moving the images helped, and the share of each image "
         "left after masking.",
     ),
+    "year": (
+        "The known truth through the year {detail}",
+        "The simulated land on dates spread over the period, as it would be seen without clouds, atmosphere and noise. "
+        "All dates share one stretch, so a change of colour is a change of reflectance.",
+    ),
+    "sensors": (
+        "One day as every sensor sees it {detail}",
+        "The truth at its own resolution, and of each sensor the clear scene nearest to that day, as the simulated "
+        "archive delivers it: its own pixels, blur, noise, bands and misregistration.",
+    ),
+    "likeness": (
+        "How like a real patch {detail}",
+        "The same statistics of analysis-ready images of the simulated site and of a real one. They depend on the size "
+        "of a patch, so the simulated site is cut into windows as large as the real patch. Where the orange line "
+        "leaves the shaded span, no window of the simulated site is like the real patch. Semivariance is half the mean "
+        "squared difference of pixels so far apart.",
+    ),
 }  # fmt: skip
 """Figure stem -> title and text."""
 
@@ -65,11 +82,20 @@ TABLES = {
     "scenes": ("Scenes of the period",
         "Every scene the catalogue has, the share of the site covered and clear, and why it was left out.",
     ),
+    "likeness": ("Simulated and real patch",
+        "Every statistic of the real patch and of the windows of the simulated site (median, lowest, highest). A "
+        "standardised difference of 1 is as large as the windows' standard deviation and a difference that hardly "
+        "matters, taken together.",
+    ),
+    "unlike": ("Where the simulated site is unlike", "The largest standardised differences, the worst first."),
     "all": ("All scores", "One row per experiment, site, method, seed, date, truth, band, stratum and metric."),
     "summary": ("Summary of all scores", "One row per experiment, site, truth, band, metric and method."),
 }  # fmt: skip
 
-PARTS = ("prediction", "scatter", "scores", "profiles", "phenology", "training", "scenes", "quality")
+PARTS = (
+    "prediction", "scatter", "scores", "profiles", "phenology", "training", "year", "sensors", "likeness", "scenes",
+    "quality",
+)  # fmt: skip
 """Order of the figures within a section."""
 
 

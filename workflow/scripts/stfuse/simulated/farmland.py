@@ -28,6 +28,9 @@ def paint_fields(canvas: Canvas, plan: Plan, extent: Polygon) -> int:
     # Roads last, so that tracks and margins end at them.
     for strip in sorted(pieces.strips, key=lambda s: -STEPS[s.name]):
         canvas.paint(strip.outline, STEPS[strip.name])
+    canvas.middles = np.array([polygon.mean(axis=0) for polygon in pieces.leaves])
+    roads = [[*strip.start, *strip.end] for strip in pieces.strips if strip.name == "road"]
+    canvas.roads = np.array(roads).reshape(-1, 4)
     return len(pieces.leaves)
 
 
@@ -47,7 +50,7 @@ def _lay_out(plan: Plan, extent: Polygon, rng: np.random.Generator) -> Pieces:
         if area > max(12 * plan.field, 3e5) and not plan.sections:
             return "road", 7.0
         if area > max(3.8 * plan.field, 4e4) and not plan.sections:
-            return "track", 4.5
+            return "track", 3.0
         width = float(rng.choice([0.0, 2.6, 5.0], p=[0.75, 0.2, 0.05] if plan.sections else [0.4, 0.35, 0.25]))
         return "verge", min(width, 0.02 * float(np.sqrt(area)))  # small fields have narrow margins
 

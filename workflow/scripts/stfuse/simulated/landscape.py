@@ -17,9 +17,10 @@ from scipy import ndimage
 from stfuse.simulated.covers import CROPS, FIELD_CLASSES, check_land
 from stfuse.simulated.farmland import assign_crops, paint_fields
 from stfuse.simulated.parcels import Strip, rectangle
-from stfuse.simulated.places import ROAD, VERGE, Canvas, Plan, paint_lakes, paint_stream, paint_woods
+from stfuse.simulated.places import ROAD, VERGE, Canvas, Plan, paint_woods
 from stfuse.simulated.settings import Settings
 from stfuse.simulated.towns import paint_villages, town_everywhere
+from stfuse.simulated.water import make_streams, paint_lakes, paint_streams
 
 IntArray = NDArray[np.int32]
 Bounds = tuple[float, float, float, float]
@@ -89,9 +90,9 @@ def draw_landscape(
         return Landscape(labels, cover, int(np.isin(cover, CROPS).sum()), np.arange(len(cover)))
     cell = float(abs(grid.resolution.x)) / settings.cells
     labels = np.zeros((grid.height * settings.cells, grid.width * settings.cells), np.int32)
-    plan = make_plan(settings, cell)
     left, top = (round((a - b) / cell) for a, b in ((inner[0], grid.affine.c), (grid.affine.f, inner[3])))
     width, height = (round(d / cell) for d in (inner[2] - inner[0], inner[3] - inner[1]))
+    plan = make_plan(settings, cell, min(DISTRICT, min(width, height) * cell))
     beyond = BEYOND * max(1, np.ceil(max(left, top) * cell / BEYOND))
     fields: list[int] = []
     places: list[int] = []
@@ -106,8 +107,8 @@ def draw_landscape(
     return Landscape(labels, cover, len(fields), np.arange(len(cover)))
 
 
-def make_plan(settings: Settings, cell: float) -> Plan:
-    """What the settings ask of the land, on cells of this many metres."""
+def make_plan(settings: Settings, cell: float, valleys: float) -> Plan:
+    """What the settings ask of the land, on cells of this many metres, with a stream every so many metres."""
     check_land(settings.land, "`land:`")
     total = sum(settings.land.values())
     land = {name: share / total for name, share in settings.land.items() if share > 0}
@@ -115,7 +116,7 @@ def make_plan(settings: Settings, cell: float) -> Plan:
     houses = settings.mixed and cell <= LARGEST_HOUSE_CELL
     # No field is smaller than a few cells, or the larger ones would be all that is left.
     size = max(settings.field_ha * 1e4, 4 * cell**2)
-    return Plan(land, settings.seed, size, edges, houses, settings.field_ha >= SECTION_FIELDS)
+    return Plan(land, settings.seed, size, edges, houses, settings.field_ha >= SECTION_FIELDS, valleys)
 
 
 def spans(length: float, beyond: float) -> list[Span]:
@@ -151,7 +152,7 @@ def _draw_district(canvas: Canvas, plan: Plan, spans: tuple[Span, Span]) -> NDAr
     farmed = any(name in FIELD_CLASSES for name in plan.land)
     remains = max(plan.land, key=lambda name: plan.land[name])
     others = plan if farmed else Plan(**{**vars(plan), "land": {k: v for k, v in plan.land.items() if k != remains}})
-    _paint_places(canvas, others, down.end - down.start)
+    _paint_places(canvas, others)
     if not farmed:
         if remains == "built_up":
             town_everywhere(canvas, plan, extent)
@@ -160,10 +161,11 @@ def _draw_district(canvas: Canvas, plan: Plan, spans: tuple[Span, Span]) -> NDAr
     return assign_crops(canvas, plan, leaves)
 
 
-def _paint_places(canvas: Canvas, plan: Plan, height: float) -> None:
+def _paint_places(canvas: Canvas, plan: Plan) -> None:
     """Everything that is no field, first in the district, then in the margin beside it."""
     names = set(plan.land)
-    river = paint_stream(canvas, plan, height) if "water" in names else (0, 0)
+    streams = make_streams(plan, canvas.cell)
+    river = paint_streams(canvas, plan, streams) if streams else (0, 0)
     for outside in (False, True):
         if not canvas.region(outside):
             continue

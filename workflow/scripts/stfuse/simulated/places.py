@@ -1,4 +1,4 @@
-"""What lies among the fields: streams, lakes and woods, each up to its share of the area."""
+"""What lies among the fields: patches with wavy outlines or along field boundaries, each up to its share; woods."""
 
 # ruff: noqa: ANN001, ANN202 - numba infers the types of what it compiles
 
@@ -19,8 +19,9 @@ IntArray = NDArray[np.int32]
 
 FIRST = ("verge", "tree", "track", "road")
 VERGE, TREE, TRACK, ROAD = -1, -2, -3, -4  # labels of the first objects of every canvas
+WAYSIDE = 42.0  # metres beside a way that a patch along it takes
 OPEN = (TRACK, 2**31 - 1)  # labels of land that places may take: fields, verges, trees by a stream, tracks
-WAVES = (2, 3, 5, 9)  # of a patch's outline, per turn
+WAVES = (2.3, 1.2, 0.6, 0.3)  # lengths of the waves of an outline, in radii
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Plan:
         Whether villages are drawn house by house.
     sections : bool
         Whether the land is surveyed in square sections, north up.
+    valleys : float
+        Metres from one stream to the next; the first one runs near the middle of a square of this size at the corner.
     """
 
     land: Mapping[str, float]
@@ -48,6 +51,7 @@ class Plan:
     edges: bool
     houses: bool
     sections: bool
+    valleys: float
 
 
 @dataclass
@@ -67,6 +71,10 @@ class Canvas:
         Of the district.
     covers : list of int
         Classes of the objects below zero.
+    middles : ndarray, shape (field, 2)
+        Of the fields as laid out, in metres.
+    roads : ndarray, shape (road, 4)
+        Start (x, y) and end of each, in metres, whether or not the canvas reaches so far.
     """
 
     labels: IntArray
@@ -75,6 +83,8 @@ class Canvas:
     box: tuple[int, int, int, int]
     name: tuple[int, int]
     covers: list[int] = field(default_factory=lambda: [CODES[n] for n in FIRST])
+    middles: Polygon = field(default_factory=lambda: np.zeros((0, 2)))
+    roads: Polygon = field(default_factory=lambda: np.zeros((0, 4)))
 
     def new(self, name: str) -> int:
         """A label for a new object of a class."""
@@ -115,130 +125,186 @@ class Canvas:
                 return np.array([x + self.corner[0], y + self.corner[1]], np.float64)
         return None
 
-    def blob(
-        self, middle: Polygon, radius: float, value: int, outside: bool, shape: Outline, over: tuple[int, int] = OPEN
+    def holds(self, point: Polygon, outside: bool) -> bool:
+        """Whether a point (metres) lies in the region."""
+        column, row = np.floor(self.cells(point))
+        own = self.box[0] <= row < self.box[1] and self.box[2] <= column < self.box[3]
+        on = 0 <= row < self.labels.shape[0] and 0 <= column < self.labels.shape[1]
+        return bool(on and own != outside)
+
+    def patch(
+        self,
+        middle: Polygon,
+        shape: Shape,
+        value: int,
+        outside: bool,
+        over: tuple[int, int] = OPEN,
+        most: float = np.inf,
+        rim: tuple[float, int] = (0.0, 0),
+        ways: Polygon | None = None,
     ) -> int:
-        """Paint a roundish patch; how many cells of the region it took."""
-        x, y = self.cells(middle)
-        r0, r1, c0, c1 = self.box
-        grid = np.array([shape.step / self.cell, np.cos(shape.angle), np.sin(shape.angle)])
-        box = (r0, r1, c0, c1, outside)
-        return int(_blob(self.labels, x, y, radius / self.cell, shape.waves, grid, over[0], over[1], value, box))
+        """Paint a patch.
+
+        Parameters
+        ----------
+        middle : (x, y)
+            Metres.
+        shape : Shape
+        value : int
+        outside : bool
+            In the margin beside the district, of which the own cells are then left alone.
+        over : (lowest, highest)
+            Labels that it may take.
+        most : float
+            Cells of the region that it may take; its outermost ones are left off.
+        rim : (metres, label)
+            Of a seam around it.
+        ways : ndarray, shape (way, 5), optional
+            Start, end, and how far from the middle the patch goes on beside each of them, in metres.
+
+        Returns
+        -------
+        int
+            How many cells of the region it took.
+        """
+        size = np.array([shape.radius, shape.step, rim[0], WAYSIDE]) / self.cell
+        turn = np.array([shape.stretch, shape.bend, np.cos(shape.angle), np.sin(shape.angle), shape.hold])
+        lines = np.zeros((0, 5)) if ways is None else ways / self.cell
+        lines[:, :4] -= np.tile(np.array(self.corner) / self.cell, 2)
+        limit = int(min(max(most, 1), self.labels.size))
+        values = np.array([over[0], over[1], value, rim[1], limit])
+        box = (*self.box, outside)
+        places = self.cells(self.middles)
+        return int(_patch(self.labels, places, self.cells(middle), size, turn, shape.waves, lines, values, box))
 
 
 @dataclass(frozen=True)
-class Outline:
+class Shape:
     """Shape of a patch.
 
     Attributes
     ----------
-    waves : ndarray, shape (wave, 2)
-        Amplitude, as a share of the radius, and phase.
-    step : float
-        Metres between the lines that the outline keeps to, 0 = none.
+    radius : float
+        Metres.
+    waves : ndarray, shape (wave, 4)
+        Amplitude, two wave numbers (x, y) and phase; lengths in radii.
+    stretch : float
+        Length by width is its square.
+    bend : float
+        By how much of the radius its ends are bent aside.
     angle : float
-        Direction of these lines in radians.
+        Direction of its length, and of the lines it keeps to, in radians.
+    step : float
+        Metres between these lines, 0 = none.
+    hold : float
+        How strongly it keeps to field boundaries: a field whose middle lies inside is taken farther out, by so many
+        radii at most, and one whose middle lies outside less far.
     """
 
+    radius: float
     waves: NDArray[np.float64]
-    step: float = 0.0
+    stretch: float = 1.0
+    bend: float = 0.0
     angle: float = 0.0
-
-    @property
-    def reach(self) -> float:
-        """The most that it can reach out, as a multiple of the radius."""
-        return 1 + float(np.abs(self.waves[:, 0]).sum())
+    step: float = 0.0
+    hold: float = 0.0
 
 
-def draw_outline(rng: np.random.Generator, step: float = 0.0, angle: float = 0.0) -> Outline:
-    """A wavy outline."""
-    waves = [(rng.normal(0, 0.32 / wave), rng.uniform(0, 2 * np.pi)) for wave in WAVES]
-    return Outline(np.array(waves), step, angle)
+def draw_waves(rng: np.random.Generator, strength: float = 0.16) -> NDArray[np.float64]:
+    """Waves of an outline, shape (wave, 4), see `Shape`; `strength`: amplitude per length."""
+    turns, phases = rng.uniform(0, 2 * np.pi, (2, len(WAVES)))
+    lengths = np.array(WAVES)
+    amplitudes = strength * np.minimum(lengths, 1.6) * rng.uniform(0.6, 1.2, len(WAVES))
+    number = 2 * np.pi / lengths
+    return np.stack([amplitudes, number * np.cos(turns), number * np.sin(turns), phases], axis=1)
 
 
 @njit(cache=True, nogil=True)
-def _blob(labels, x, y, radius, waves, grid, low, high, value, box):  # type: ignore[no-untyped-def]
-    step, cosine, sine = grid
+def _depth(dx, dy, radius, turn, waves):  # type: ignore[no-untyped-def]
+    """How far inside the outline a place lies, in radii; `dx`, `dy` from the middle in cells."""
+    dx, dy = dx / radius, dy / radius
+    u, v = (dx * turn[2] + dy * turn[3]) / turn[0], (dy * turn[2] - dx * turn[3]) * turn[0]
+    v += turn[1] * (u * u - 0.3)
+    depth = 1 - np.sqrt(u * u + v * v)
+    for i in range(len(waves)):
+        depth += waves[i, 0] * np.sin(waves[i, 1] * dx + waves[i, 2] * dy + waves[i, 3])
+    return depth
+
+
+@njit(cache=True, nogil=True)
+def _beside(x, y, ways, away, depth):  # type: ignore[no-untyped-def]
+    """How far a place beside a way lies from the end of the patch there, in cells; -1 where it lies by none."""
+    best = -1.0
+    for way in ways:
+        along, aside = way[2] - way[0], way[3] - way[1]
+        t = ((x - way[0]) * along + (y - way[1]) * aside) / max(along * along + aside * aside, 1e-9)
+        t = min(max(t, 0.0), 1.0)
+        if way[4] > away and np.hypot(x - way[0] - t * along, y - way[1] - t * aside) < depth:
+            best = max(best, way[4] - away)
+    return best
+
+
+@njit(cache=True, nogil=True)
+def _patch(labels, places, middle, size, turn, waves, ways, values, box):  # type: ignore[no-untyped-def]
+    radius, step, rim, wayside = size
     r0, r1, c0, c1, outside = box
-    reach, count = radius * (1 + np.abs(waves[:, 0]).sum()) + step, 0
+    low, high, value, rim_value, most = values
     rows, columns = labels.shape
-    for row in range(max(0, int(y - reach)), min(rows, int(y + reach) + 2)):
-        for column in range(max(0, int(x - reach)), min(columns, int(x + reach) + 2)):
+    x, y = middle
+    end = 1 + turn[4] + np.abs(waves[:, 0]).sum()
+    reach = radius * end * max(turn[0], (1 + abs(turn[1]) * end) / turn[0], 1.0) + step + rim + 2
+    for way in ways:
+        reach = max(reach, way[4])
+    top, left = max(0, int(y - reach)), max(0, int(x - reach))
+    height, width = min(rows, int(y + reach) + 2) - top, min(columns, int(x + reach) + 2) - left
+    if height <= 0 or width <= 0:
+        return 0
+    depths = np.full((height, width), -np.inf, np.float32)
+    inside, count, last, kept = np.empty(height * width, np.float32), 0, 0, 0.0
+    for i in range(height):
+        for j in range(width):
+            row, column = i + top, j + left
             label = labels[row, column]
             own = r0 <= row < r1 and c0 <= column < c1
             if label < low or label > high or (own and outside):
                 continue
             dx, dy = column + 0.5 - x, row + 0.5 - y
-            within = abs(dx) <= 0.5 and abs(dy) <= 0.5
-            if step > 0:
-                u, v = dx * cosine + dy * sine, dy * cosine - dx * sine
-                u, v = np.rint(u / step) * step, np.rint(v / step) * step
-                dx, dy = u * cosine - v * sine, v * cosine + u * sine
-            away = np.sqrt(dx * dx + dy * dy)
+            away = np.hypot(dx, dy)
             if away > reach:
                 continue
-            turn, edge = np.arctan2(dy, dx), 1.0
-            for i, wave in enumerate(WAVES):
-                edge += waves[i, 0] * np.cos(wave * turn + waves[i, 1])
-            # Where a patch is smaller than a cell, it takes the cell it lies in.
-            if away < radius * max(edge, 0.4) or within:
+            beside = _beside(column + 0.5, row + 0.5, ways, away, wayside)
+            if abs(dx) <= 0.5 and abs(dy) <= 0.5:
+                depth = 1e9  # where a patch is smaller than a cell, it takes the cell it lies in
+            else:
+                if step > 0:
+                    u, v = dx * turn[2] + dy * turn[3], dy * turn[2] - dx * turn[3]
+                    u, v = np.rint(u / step) * step, np.rint(v / step) * step
+                    dx, dy = u * turn[2] - v * turn[3], v * turn[2] + u * turn[3]
+                depth = _depth(dx, dy, radius, turn, waves)
+                if turn[4] > 0:
+                    if label != last:
+                        last, kept = label, -0.4 * turn[4]
+                        if 0 < label <= len(places):
+                            kept = _depth(places[label - 1, 0] - x, places[label - 1, 1] - y, radius, turn, waves)
+                    depth += min(max(1.5 * kept, -turn[4]), turn[4])
+                depth = max(depth, beside / radius)
+            depths[i, j] = depth
+            if depth > 0 and own != outside:
+                inside[count] = depth
+                count += 1
+    edge = np.float32(0)
+    if count > most:
+        edge = np.sort(inside[:count])[count - most - 1]
+    taken = 0
+    for i in range(height):
+        for j in range(width):
+            if depths[i, j] > edge:
+                row, column = i + top, j + left
                 labels[row, column] = value
-                count += own != outside
-    return count
-
-
-def paint_stream(canvas: Canvas, plan: Plan, height: float) -> tuple[int, int]:
-    """A winding stream with banks and trees, the same line through all districts of a row.
-
-    Returns
-    -------
-    (int, int)
-        Cells of water in the district and in the margin.
-    """
-    width = float(np.clip(0.15 * plan.land["water"] * height, 0, 60))
-    if width < max(4.0, 0.7 * canvas.cell):
-        return 0, 0
-    rng = stream(plan.seed, "stream", canvas.name[1])
-    length = float(np.clip(0.35 * height, 250, 900))
-    x = canvas.corner[0] + (np.arange(canvas.labels.shape[1]) + 0.5) * canvas.cell
-    top = canvas.corner[1] + canvas.box[0] * canvas.cell
-    line, slope = top + height * rng.uniform(0.3, 0.7) + 0 * x, 0 * x
-    for part, swing in ((0.15, 0.1 * height), (1.0, 0.06 * length), (2.3, 0.026 * length)):
-        wave, phase = 2 * np.pi * part / length, rng.uniform(0, 2 * np.pi)
-        line = line + swing * np.sin(x * wave + phase)
-        slope = slope + swing * wave * np.cos(x * wave + phase)
-    wooded = np.sin(x * 0.019 + rng.uniform(0, 2 * np.pi)) + np.sin(x * 0.043) > -0.2
-    first = int(max((line.min() - canvas.corner[1] - width - 20) // canvas.cell, 0))
-    end = int(max((line.max() - canvas.corner[1] + width + 20) // canvas.cell + 1, 0))
-    band = canvas.labels[first:end]
-    y = canvas.corner[1] + (first + np.arange(len(band)) + 0.5) * canvas.cell
-    away = np.abs(y[:, None] - line) / np.sqrt(1 + slope**2)
-    land = band >= OPEN[0]
-    if plan.edges:
-        band[land & (away < width / 2 + 5.5)] = VERGE
-        band[land & (away < width / 2 + 7.5) & wooded] = TREE
-    water = canvas.new("water")
-    band[land & (away < width / 2)] = water
-    r0, r1, c0, c1 = canvas.box
-    own = int((canvas.labels[r0:r1, c0:c1] == water).sum())
-    return own, int((canvas.labels == water).sum()) - own
-
-
-def paint_lakes(canvas: Canvas, plan: Plan, river: int, outside: bool) -> None:
-    """Lakes and ponds with grassy banks."""
-    rng = stream(plan.seed, "lakes", *canvas.name, outside)
-    target = plan.land["water"] * canvas.region(outside)
-    missing, enough = target - river, rest(target, 800, canvas.cell)
-    water, typical = canvas.one("water"), float(np.sqrt(max(missing, 1) / 3 / np.pi)) * canvas.cell
-    for _ in range(300):
-        middle = canvas.spot(outside, rng)
-        if middle is None or missing < enough:
-            return
-        radius = draw_radius(min(typical, 400.0), missing, canvas.cell, rng)
-        shape = draw_outline(rng)
-        if plan.edges:
-            canvas.blob(middle, radius + 7, VERGE, outside, shape)
-        missing -= canvas.blob(middle, radius, water, outside, shape)
+                taken += (r0 <= row < r1 and c0 <= column < c1) != outside
+            elif depths[i, j] > edge - rim / radius:
+                labels[i + top, j + left] = rim_value
+    return taken
 
 
 def rest(target: float, smallest: float, cell: float) -> float:
@@ -248,7 +314,7 @@ def rest(target: float, smallest: float, cell: float) -> float:
 
 def draw_radius(typical: float, missing: float, cell: float, rng: np.random.Generator) -> float:
     """Metres: as drawn, but no larger than what is missing."""
-    drawn = typical * float(rng.lognormal(0, 0.4))
+    drawn = typical * float(rng.lognormal(0, 0.5))
     return min(drawn, float(np.sqrt(missing / np.pi)) * cell)
 
 
@@ -275,7 +341,8 @@ def paint_woods(canvas: Canvas, plan: Plan, outside: bool) -> None:
                 turn = rng.uniform(0, 2 * np.pi)
                 middle = beside + 0.9 * (reach + 0.5 * radius) * np.array([np.cos(turn), np.sin(turn)])
             # Most woods among fields have kept to field boundaries.
-            step = min(float(rng.choice([0, 45, 90])), radius / 1.5)
-            shape = draw_outline(rng, step, 0.0 if plan.sections else float(rng.uniform(0, np.pi / 2)))
-            missing -= canvas.blob(middle, radius, wood, outside, shape)
+            hold = float(rng.choice([0.1, 0.45, 0.8])) if plan.edges else 0.0
+            stretch, angle = float(rng.uniform(1, 1.5)), float(rng.uniform(0, np.pi))
+            shape = Shape(radius, draw_waves(rng), stretch, float(rng.normal(0, 0.3)), angle, 0.0, hold)
+            missing -= canvas.patch(middle, shape, wood, outside, most=missing)
             centres.append((middle, radius))

@@ -110,7 +110,7 @@ class Settings:
     events: bool = True
     snow: float = 1.0
     temperature: tuple[float, float] = (11.0, 7.5)
-    clear_share: float = 0.58
+    clear_share: float = 0.47
     cloudiest: int = 1
     cloud_season: float = 0.5
     calendar: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -22,7 +22,7 @@ Float64Array = NDArray[np.float64]
 
 ANSWERS = 5
 """Spectra of an object: its mean, and what grain, a brighter soil, a thicker stand and a later stand (days) add."""
-DARKENING = 0.28  # share of its reflectance that soil loses when wet
+DARKENING = 0.42  # share of its reflectance that soil loses when wet
 DROWNED = 0.85  # share of an object, plants and all, that a flood hides
 FASTEST = 0.1  # change of the green share in a day that is still growth, and no cut
 SHARES = -0.25, 1.15  # of green plants

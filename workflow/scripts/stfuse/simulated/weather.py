@@ -16,7 +16,8 @@ Float64Array = NDArray[np.float64]
 
 DAYS = 0.55, 0.85
 """Correlation from one day to the next of passing fronts, and of the settled and unsettled spells they come in."""
-DRYING = 4.0  # days in which the soil dries to 1/e
+DRYING, SLOWER = 4.0, 8.0
+"""Days in which the soil dries to 1/e at 18 degrees, and degrees below that at which it takes twice as long."""
 WARMEST = 200  # day of the year
 WARM_SPELLS = 0.8, 3.0  # temperature: correlation from day to day, standard deviation (K)
 SNOWFALL = 12.0  # mm of water in snow, where the same weather would wet a dry soil through as rain
@@ -114,10 +115,15 @@ def _ground(before: _Year, year: _Year, snow: float) -> tuple[Float64Array, Floa
         lying += SNOWFALL * water * (degrees < 0)
         melt = min(lying, MELT * max(degrees - MELTING, 0.0))
         lying -= melt
-        wet = min(1.0, wet * np.exp(-1 / DRYING) + water * (degrees >= 0) + melt / SNOWFALL)
+        wet = min(1.0, wet * np.exp(-1 / _drying(degrees)) + water * (degrees >= 0) + melt / SNOWFALL)
         wetness[i], depth[i] = wet, lying
     own = slice(-len(year.temperature), None)
     return wetness[own], np.clip(snow * (1 - np.exp(-depth[own] / COVERED)), 0, 1)
+
+
+def _drying(degrees: float) -> float:
+    """Days in which the soil dries to 1/e: a wet winter keeps it dark."""
+    return float(DRYING * 2 ** np.clip((18 - degrees) / SLOWER, -1, 2))
 
 
 def days_of(year: int) -> int:

@@ -16,7 +16,7 @@ from scipy import ndimage
 from stfuse.simulated.archive import NOTE, band_asset, footprint, grid_fields, make_asset, make_item, sun_fields
 from stfuse.simulated.delivery import Item, Product, Raster, Sensor
 from stfuse.simulated.instruments import Channel, Instrument
-from stfuse.simulated.sensors.optical import Acquisition, Optics, reach
+from stfuse.simulated.sensors.optical import SNOWY, Acquisition, Optics, reach
 from stfuse.simulated.settings import Settings, stream
 from stfuse.simulated.surface import World
 
@@ -84,7 +84,7 @@ def qa_pixel(scene: Acquisition, dilation: int = 3) -> NDArray[np.uint16]:
     """
     cloud, shadow, cirrus = scene.found.cloud, scene.found.shadow, scene.found.veil
     wide = ndimage.binary_dilation(cloud, iterations=dilation, structure=np.ones((3, 3), bool)) & ~cloud
-    snow = (scene.snow > 0.5) & ~cloud
+    snow = (scene.snow > SNOWY) & ~cloud
     out = np.where(cloud, 3, np.where(wide, 2, 1)).astype(np.uint16) << 8
     for bit, sure in ((10, shadow), (12, snow), (14, cirrus)):
         out |= np.where(sure, 3, 1).astype(np.uint16) << bit

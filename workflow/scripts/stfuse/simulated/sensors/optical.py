@@ -45,6 +45,11 @@ PAN_HAZE, PAN_CLEARNESS = 0.030, 0.90
 AEROSOL = dict(zip(BANDS, (0.0045, 0.0035, 0.0025, 0.0012, 0.0010, 0.0006, 0.0004), strict=True)) | {"pan": 0.0045}
 """Standard deviation of what a wrong aerosol leaves in all bands together."""
 OFFSET_SPREAD = 0.0012
+GAIN_SPREAD = 0.025, 0.010
+"""Relative standard deviation of a scene against its neighbours in time, of all bands together and of each. Surface
+reflectance is held to 0.005 + 5 % (Vermote & Kotchenova 2008, JGR 113, D23S90), taken here as twice what is usual."""
+SNOWY = 0.15
+"""Share of white from which a pixel is classified as snow."""
 UNSETTLED = 0.06
 """Share of the sky that clouds must fill for a veil to lie above them: clear days are clear."""
 GAPS = 0.05
@@ -209,6 +214,8 @@ class Optics:
         strength = self.settings.atmosphere
         aerosol = float(np.clip(haze.normal(), -2, 2))
         residual = np.float32(strength * (AEROSOL[channel.band] * aerosol + OFFSET_SPREAD * own.normal()))
+        gain = GAIN_SPREAD[0] * np.clip(haze.normal(), -2, 2) + GAIN_SPREAD[1] * own.normal()
+        values = values * np.float32(1 + strength * gain)
         if channel.band == "pan":
             clearness = 1 - strength * (1 - PAN_CLEARNESS)
             values = values * np.float32(clearness) + np.float32(strength * PAN_HAZE)

@@ -22,7 +22,7 @@ from stfuse.simulated.archive import (
 )
 from stfuse.simulated.delivery import Item, Product, Raster, Sensor
 from stfuse.simulated.instruments import SENTINEL2_HOUR, Channel, Instrument
-from stfuse.simulated.sensors.optical import Acquisition, Optics, reach
+from stfuse.simulated.sensors.optical import SNOWY, Acquisition, Optics, reach
 from stfuse.simulated.settings import Settings
 from stfuse.simulated.surface import World
 from stfuse.task import FloatArray
@@ -70,7 +70,7 @@ def classify_scene(scene: Acquisition, ndvi: FloatArray) -> NDArray[np.uint8]:
     found = scene.found
     out = np.where(ndvi > 0.35, VEGETATION, BARE).astype(np.uint8)
     out[scene.water > 0.5] = WATER
-    out[scene.snow > 0.5] = SNOW
+    out[scene.snow > SNOWY] = SNOW
     out[found.veil] = CIRRUS
     out[found.shadow] = SHADOW
     out[found.cloud] = MEDIUM

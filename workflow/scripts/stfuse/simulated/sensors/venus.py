@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stfuse.simulated.archive import band_asset, footprint, grid_fields, make_asset, make_item, sun_fields
 from stfuse.simulated.delivery import Item, Product, Raster, Sensor
 from stfuse.simulated.instruments import Channel, Instrument
-from stfuse.simulated.sensors.optical import Acquisition, Optics, reach
+from stfuse.simulated.sensors.optical import SNOWY, Acquisition, Optics, reach
 from stfuse.simulated.settings import Settings, stream
 from stfuse.simulated.surface import World
 
@@ -93,7 +93,7 @@ def cloud_mask(scene: Acquisition) -> NDArray[np.uint8]:
 def ground_mask(scene: Acquisition) -> NDArray[np.uint8]:
     """MUSCATE's MG2, shape (y, x): bits 0 to 3 as in `MASKS`; those of the relief unset, as the land is flat."""
     cloud, shadow = scene.found.cloud | scene.found.veil, scene.found.shadow
-    return _bits(scene, ((0, scene.water > 0.5), (1, cloud), (2, (scene.snow > 0.5) & ~cloud), (3, shadow)))
+    return _bits(scene, ((0, scene.water > 0.5), (1, cloud), (2, (scene.snow > SNOWY) & ~cloud), (3, shadow)))
 
 
 def _bits(scene: Acquisition, flags: tuple[tuple[int, NDArray[np.bool_]], ...]) -> NDArray[np.uint8]:
