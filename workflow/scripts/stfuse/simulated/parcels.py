@@ -57,7 +57,8 @@ def rectangle(left: float, top: float, right: float, bottom: float) -> Polygon:
 def area(polygon: Polygon) -> float:
     """Square metres."""
     x, y = polygon[:, 0], polygon[:, 1]
-    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+    last = x[-1] * y[0] - y[-1] * x[0]
+    return float(abs(np.dot(x[:-1], y[1:]) - np.dot(y[:-1], x[1:]) + last) / 2)
 
 
 def divide(

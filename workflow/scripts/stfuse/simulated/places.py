@@ -1,6 +1,4 @@
-"""What lies among the fields: patches with wavy outlines or along field boundaries, each up to its share; woods."""
-
-# ruff: noqa: ANN001, ANN202 - numba infers the types of what it compiles
+"""What lies among the fields: a district's cells and how patches come on them; woods, up to their share of the area."""
 
 from __future__ import annotations
 
@@ -8,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stfuse.simulated.covers import CODES
 from stfuse.simulated.parcels import Polygon, fill
+from stfuse.simulated.patches import Shape, draw_radius, draw_waves, grow, rest
 from stfuse.simulated.settings import stream
 
 IntArray = NDArray[np.int32]
@@ -20,8 +18,8 @@ IntArray = NDArray[np.int32]
 FIRST = ("verge", "tree", "track", "road")
 VERGE, TREE, TRACK, ROAD = -1, -2, -3, -4  # labels of the first objects of every canvas
 WAYSIDE = 42.0  # metres beside a way that a patch along it takes
+NEAR = 500.0  # metres from which a village moves to a road
 OPEN = (TRACK, 2**31 - 1)  # labels of land that places may take: fields, verges, trees by a stream, tracks
-WAVES = (2.3, 1.2, 0.6, 0.3)  # lengths of the waves of an outline, in radii
 
 
 @dataclass(frozen=True)
@@ -175,147 +173,25 @@ class Canvas:
         values = np.array([over[0], over[1], value, rim[1], limit])
         box = (*self.box, outside)
         places = self.cells(self.middles)
-        return int(_patch(self.labels, places, self.cells(middle), size, turn, shape.waves, lines, values, box))
+        return int(grow(self.labels, places, self.cells(middle), size, turn, shape.waves, lines, values, box))
 
 
-@dataclass(frozen=True)
-class Shape:
-    """Shape of a patch.
-
-    Attributes
-    ----------
-    radius : float
-        Metres.
-    waves : ndarray, shape (wave, 4)
-        Amplitude, two wave numbers (x, y) and phase; lengths in radii.
-    stretch : float
-        Length by width is its square.
-    bend : float
-        By how much of the radius its ends are bent aside.
-    angle : float
-        Direction of its length, and of the lines it keeps to, in radians.
-    step : float
-        Metres between these lines, 0 = none.
-    hold : float
-        How strongly it keeps to field boundaries: a field whose middle lies inside is taken farther out, by so many
-        radii at most, and one whose middle lies outside less far.
-    """
-
-    radius: float
-    waves: NDArray[np.float64]
-    stretch: float = 1.0
-    bend: float = 0.0
-    angle: float = 0.0
-    step: float = 0.0
-    hold: float = 0.0
+def street_angle(plan: Plan, rng: np.random.Generator) -> float:
+    """Radians."""
+    return 0.0 if plan.sections else float(rng.uniform(0, np.pi / 2))
 
 
-def draw_waves(rng: np.random.Generator, strength: float = 0.16) -> NDArray[np.float64]:
-    """Waves of an outline, shape (wave, 4), see `Shape`; `strength`: amplitude per length."""
-    turns, phases = rng.uniform(0, 2 * np.pi, (2, len(WAVES)))
-    lengths = np.array(WAVES)
-    amplitudes = strength * np.minimum(lengths, 1.6) * rng.uniform(0.6, 1.2, len(WAVES))
-    number = 2 * np.pi / lengths
-    return np.stack([amplitudes, number * np.cos(turns), number * np.sin(turns), phases], axis=1)
-
-
-@njit(cache=True, nogil=True)
-def _depth(dx, dy, radius, turn, waves):  # type: ignore[no-untyped-def]
-    """How far inside the outline a place lies, in radii; `dx`, `dy` from the middle in cells."""
-    dx, dy = dx / radius, dy / radius
-    u, v = (dx * turn[2] + dy * turn[3]) / turn[0], (dy * turn[2] - dx * turn[3]) * turn[0]
-    v += turn[1] * (u * u - 0.3)
-    depth = 1 - np.sqrt(u * u + v * v)
-    for i in range(len(waves)):
-        depth += waves[i, 0] * np.sin(waves[i, 1] * dx + waves[i, 2] * dy + waves[i, 3])
-    return depth
-
-
-@njit(cache=True, nogil=True)
-def _beside(x, y, ways, away, depth):  # type: ignore[no-untyped-def]
-    """How far a place beside a way lies from the end of the patch there, in cells; -1 where it lies by none."""
-    best = -1.0
-    for way in ways:
-        along, aside = way[2] - way[0], way[3] - way[1]
-        t = ((x - way[0]) * along + (y - way[1]) * aside) / max(along * along + aside * aside, 1e-9)
-        t = min(max(t, 0.0), 1.0)
-        if way[4] > away and np.hypot(x - way[0] - t * along, y - way[1] - t * aside) < depth:
-            best = max(best, way[4] - away)
-    return best
-
-
-@njit(cache=True, nogil=True)
-def _patch(labels, places, middle, size, turn, waves, ways, values, box):  # type: ignore[no-untyped-def]
-    radius, step, rim, wayside = size
-    r0, r1, c0, c1, outside = box
-    low, high, value, rim_value, most = values
-    rows, columns = labels.shape
-    x, y = middle
-    end = 1 + turn[4] + np.abs(waves[:, 0]).sum()
-    reach = radius * end * max(turn[0], (1 + abs(turn[1]) * end) / turn[0], 1.0) + step + rim + 2
-    for way in ways:
-        reach = max(reach, way[4])
-    top, left = max(0, int(y - reach)), max(0, int(x - reach))
-    height, width = min(rows, int(y + reach) + 2) - top, min(columns, int(x + reach) + 2) - left
-    if height <= 0 or width <= 0:
-        return 0
-    depths = np.full((height, width), -np.inf, np.float32)
-    inside, count, last, kept = np.empty(height * width, np.float32), 0, 0, 0.0
-    for i in range(height):
-        for j in range(width):
-            row, column = i + top, j + left
-            label = labels[row, column]
-            own = r0 <= row < r1 and c0 <= column < c1
-            if label < low or label > high or (own and outside):
-                continue
-            dx, dy = column + 0.5 - x, row + 0.5 - y
-            away = np.hypot(dx, dy)
-            if away > reach:
-                continue
-            beside = _beside(column + 0.5, row + 0.5, ways, away, wayside)
-            if abs(dx) <= 0.5 and abs(dy) <= 0.5:
-                depth = 1e9  # where a patch is smaller than a cell, it takes the cell it lies in
-            else:
-                if step > 0:
-                    u, v = dx * turn[2] + dy * turn[3], dy * turn[2] - dx * turn[3]
-                    u, v = np.rint(u / step) * step, np.rint(v / step) * step
-                    dx, dy = u * turn[2] - v * turn[3], v * turn[2] + u * turn[3]
-                depth = _depth(dx, dy, radius, turn, waves)
-                if turn[4] > 0:
-                    if label != last:
-                        last, kept = label, -0.4 * turn[4]
-                        if 0 < label <= len(places):
-                            kept = _depth(places[label - 1, 0] - x, places[label - 1, 1] - y, radius, turn, waves)
-                    depth += min(max(1.5 * kept, -turn[4]), turn[4])
-                depth = max(depth, beside / radius)
-            depths[i, j] = depth
-            if depth > 0 and own != outside:
-                inside[count] = depth
-                count += 1
-    edge = np.float32(0)
-    if count > most:
-        edge = np.sort(inside[:count])[count - most - 1]
-    taken = 0
-    for i in range(height):
-        for j in range(width):
-            if depths[i, j] > edge:
-                row, column = i + top, j + left
-                labels[row, column] = value
-                taken += (r0 <= row < r1 and c0 <= column < c1) != outside
-            elif depths[i, j] > edge - rim / radius:
-                labels[i + top, j + left] = rim_value
-    return taken
-
-
-def rest(target: float, smallest: float, cell: float) -> float:
-    """Cells that may be missing in the end: what a patch of the smallest size (square metres) would take."""
-    return max(0.5, min(smallest / cell**2, 0.05 * target))
-
-
-def draw_radius(typical: float, missing: float, cell: float, rng: np.random.Generator) -> float:
-    """Metres: as drawn, but no larger than what is missing."""
-    drawn = typical * float(rng.lognormal(0, 0.5))
-    return min(drawn, float(np.sqrt(missing / np.pi)) * cell)
+def to_road(canvas: Canvas, spot: Polygon, angle: float, outside: bool) -> tuple[Polygon, float]:
+    """The nearest end of the nearest road, or the nearest place on it, with the road's direction."""
+    start, end = canvas.roads[:, :2], canvas.roads[:, 2:]
+    along = end - start
+    share = ((spot - start) * along).sum(axis=1) / np.maximum((along**2).sum(axis=1), 1e-9)
+    feet = start + np.clip(share, 0, 1)[:, None] * along
+    best = int(np.argmin(np.hypot(*(feet - spot).T)))
+    for place in (*sorted((start[best], end[best]), key=lambda p: float(np.hypot(*(p - spot)))), feet[best]):
+        if np.hypot(*(place - spot)) < NEAR and canvas.holds(place, outside):
+            return place, float(np.arctan2(along[best, 1], along[best, 0]))
+    return spot, angle
 
 
 def paint_woods(canvas: Canvas, plan: Plan, outside: bool) -> None:

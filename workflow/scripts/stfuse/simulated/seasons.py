@@ -185,7 +185,7 @@ def _sow_catch_crops(
     up = np.maximum(start + t1 + 5 * draws[:, 1], free + 30)
     down = np.maximum(start + t2 + 8 * draws[:, 2], up + 90)
     base = curves[0, :, 0]
-    values = (base, amplitude + 0.03 * draws[:, 0], np.full_like(up, k1), up, np.full_like(up, k2), down)
+    values = (base, amplitude + 0.09 * draws[:, 0], np.full_like(up, k1), up, np.full_like(up, k2), down)
     curves[CYCLES.index("catch")] = np.where(sown[:, None], np.stack(values, axis=1), np.nan)
 
 

@@ -82,7 +82,7 @@ class Settings:
     speckle : float
         Strength of the radar's speckle.
     misregistration : float
-        Strength of the shifts against the truth; Sentinel-2's own is none.
+        Strength of the shifts against the truth; Sentinel-2's have no bias.
     bandpass : float
         Strength of the difference of a sensor's bands to Sentinel-2's, in which the truth is given.
     psf : float

@@ -1,19 +1,22 @@
-"""Villages and towns, house by house, and farms in the open."""
+"""Villages and towns, house by house."""
 
 # ruff: noqa: ANN001, ANN202 - numba infers the types of what it compiles
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numba import njit
 
+from stfuse.simulated.farms import FARM, farm_count, paint_farms
 from stfuse.simulated.parcels import Polygon, divide, rectangle
-from stfuse.simulated.places import ROAD, Canvas, Plan, draw_outline, draw_radius, rest
+from stfuse.simulated.patches import Shape, draw_radius, draw_waves, rest
+from stfuse.simulated.places import ROAD, WAYSIDE, Canvas, Plan, street_angle, to_road
 from stfuse.simulated.settings import stream
 
 STREET = 7.5  # metres
-BLOCK = 80.0  # metres; towns end along lines so far apart
-FARM = 6700.0  # square metres of a farmstead
+PLOT = 24.0  # metres; villages end along lines so far apart
 ROOFS = ("red_roof", "grey_roof", "bright_roof")
 TRAITS = 12  # of a plot, see `_plots`
 
@@ -32,9 +35,9 @@ def paint_villages(canvas: Canvas, plan: Plan, outside: bool) -> None:
     share = plan.land["built_up"]
     missing = share * canvas.region(outside)
     enough = rest(missing, 8000, canvas.cell)
-    farms = _farms(canvas, missing, outside) if plan.houses else 0
+    farms = farm_count(canvas, missing, outside) if plan.houses else 0
     missing -= farms * FARM / canvas.cell**2
-    typical, town = 230 * float(np.exp(2.2 * share)), canvas.one("built_up")
+    typical, town = 200 * float(np.exp(2.4 * share)), canvas.one("built_up")
     gardens = [canvas.new("garden") for _ in range(4)]
     centres: list[Polygon] = []
     for _ in range(300):
@@ -43,21 +46,32 @@ def paint_villages(canvas: Canvas, plan: Plan, outside: bool) -> None:
             break
         gaps = [min((float(np.hypot(*(t - c))) for c in centres), default=0.0) for t in tries]
         middle, radius = tries[int(np.argmax(gaps))], draw_radius(typical, missing, canvas.cell, rng)
+        angle, ways = street_angle(plan, rng), None
+        if plan.houses and len(canvas.roads):
+            place, turn = to_road(canvas, middle, angle, outside)
+            if all(np.hypot(*(place - c)) > radius for c in centres):  # else another village stands there
+                middle, angle = place, turn
+            ways = None if plan.sections else _ways(canvas, middle, radius, rng)
         centres.append(middle)
-        angle = street_angle(plan, rng)
-        shape = draw_outline(rng, min(BLOCK, radius / 2.5), angle)
-        missing -= canvas.blob(middle, radius, town, outside, shape)
+        shape = Shape(0.85 * radius, draw_waves(rng), float(rng.uniform(1, 1.4)), 0.0, angle, min(PLOT, radius / 2.5))
+        missing -= canvas.patch(middle, shape, town, outside, most=missing, ways=ways)
         if plan.houses:
-            reach = radius * shape.reach + 2 * BLOCK
-            build(canvas, rectangle(*(middle - reach), *(middle + reach)), (town, gardens), angle, plan, rng)
+            reach = 1.8 * radius + PLOT
+            square = rectangle(*(middle - reach), *(middle + reach))
+            build(canvas, square, (town, gardens), angle, plan, rng, ways)
     if plan.houses:
         canvas.labels[canvas.labels == town] = gardens[0]  # corners that no plot reaches
-        _paint_farms(canvas, plan, outside, farms)
+        paint_farms(canvas, plan, outside, farms)
 
 
-def street_angle(plan: Plan, rng: np.random.Generator) -> float:
-    """Radians."""
-    return 0.0 if plan.sections else float(rng.uniform(0, np.pi / 2))
+def _ways(canvas: Canvas, middle: Polygon, radius: float, rng: np.random.Generator) -> Polygon:
+    """Roads through a village and how far from its middle houses stand along them, shape (way, 5)."""
+    start, along = canvas.roads[:, :2], canvas.roads[:, 2:] - canvas.roads[:, :2]
+    share = ((middle - start) * along).sum(axis=1) / np.maximum((along**2).sum(axis=1), 1e-9)
+    gaps = np.hypot(*(start + np.clip(share, 0, 1)[:, None] * along - middle).T)
+    near = canvas.roads[gaps < 0.8 * radius]
+    reach = radius + min(radius, 300) * rng.uniform(-0.5, 1, (len(near), 1))
+    return np.hstack([near, reach])
 
 
 def build(
@@ -67,6 +81,7 @@ def build(
     angle: float,
     plan: Plan,
     rng: np.random.Generator,
+    ways: Polygon | None = None,
 ) -> None:
     """Streets, and blocks of plots with their houses, wherever the canvas has a town's label.
 
@@ -80,10 +95,12 @@ def build(
         Of the streets in radians.
     plan : Plan
     rng : Generator
+    ways : ndarray, shape (way, 5), optional
+        Roads with a row of houses on either side, and how far from the middle of the square these go on.
     """
 
     def size(rng: np.random.Generator) -> float:
-        return float(np.clip(rng.lognormal(np.log(9000), 0.35), 5000, 20000))
+        return float(np.clip(rng.lognormal(np.log(9500), 0.5), 4500, 25000))
 
     def street(_: float, rng: np.random.Generator) -> tuple[str, float]:
         return "road", STREET
@@ -91,20 +108,48 @@ def build(
     kinds = {n: canvas.one(n) for n in ("yard", *ROOFS)}
     kinds["tree"] = canvas.new("tree")
     town, gardens = ground
-    pieces = divide(square, angle, size, street, rng, tilt=0.0 if plan.sections else 0.04)
+    pieces = divide(square, angle, size, street, rng, tilt=0.0 if plan.sections else 0.1)
     for strip in pieces.strips:
         canvas.paint(strip.outline, ROAD, (town, town))
     busy = 0.04 + 0.15 * plan.land["built_up"]  # share of blocks with shops, halls or factories
+    rows = [] if ways is None else _rows(ways, square.mean(axis=0))
     # Each block has draws of its own, so that those outside the canvas can be left out.
-    for block, seed in zip(pieces.leaves, rng.integers(2**62, size=len(pieces.leaves)), strict=True):
-        if _touches(canvas, block):
-            _paint_block(canvas, block, town, kinds, gardens, busy, np.random.default_rng(seed))
+    seeds = rng.integers(2**62, size=len(pieces.leaves) + len(rows))
+    for number, (block, seed) in enumerate(zip(rows + pieces.leaves, seeds, strict=True)):
+        if _touches(canvas, block, town):
+            single = number < len(rows)
+            _paint_block(canvas, block, town, kinds, gardens, busy, np.random.default_rng(seed), single)
 
 
-def _touches(canvas: Canvas, polygon: Polygon) -> bool:
-    """Whether any of it can lie on the canvas."""
-    low, high = canvas.cells(polygon).min(axis=0), canvas.cells(polygon).max(axis=0)
-    return bool(high.min() > 0 and low[0] < canvas.labels.shape[1] and low[1] < canvas.labels.shape[0])
+def _rows(ways: Polygon, middle: Polygon) -> list[Polygon]:
+    """Blocks one plot deep along both sides of ways, their first side on the way."""
+    blocks = []
+    for x0, y0, x1, y1, reach in ways:
+        start, end = np.array([x0, y0]), np.array([x1, y1])
+        length = float(np.hypot(*(end - start)))
+        axis = (end - start) / max(length, 1e-9)
+        foot = float((middle - start) @ axis)
+        aside = float(np.hypot(*(start + foot * axis - middle)))
+        half = float(np.sqrt(max(reach**2 - aside**2, 0)))
+        first, last = max(0.0, foot - half), min(length, foot + half)
+        if last - first < PLOT:
+            continue
+        edges = np.linspace(first, last, max(1, round((last - first) / 110)) + 1)
+        for a, b in pairwise(edges):
+            for here, there in ((a, b), (b, a)):
+                one, other = start + here * axis, start + there * axis
+                out = np.array([-axis[1], axis[0]]) * np.sign(b - a) * (1 if here == a else -1)
+                blocks.append(
+                    np.array([p + d * out for p, d in ((one, 3), (other, 3), (other, WAYSIDE), (one, WAYSIDE))])
+                )
+    return blocks
+
+
+def _touches(canvas: Canvas, polygon: Polygon, label: int) -> bool:
+    """Whether there can be cells of a label in it."""
+    corners = canvas.cells(polygon)
+    low, high = np.maximum(np.floor(corners.min(axis=0)), 0).astype(int), np.ceil(corners.max(axis=0)).astype(int)
+    return bool(high.min() > 0 and (canvas.labels[low[1] : high[1] + 1, low[0] : high[0] + 1] == label).any())
 
 
 def _paint_block(
@@ -115,15 +160,21 @@ def _paint_block(
     gardens: list[int],
     busy: float,
     rng: np.random.Generator,
+    single: bool,
 ) -> None:
-    """Rows of plots back to back along the longer side of a block; or one large building; or a park."""
-    sides = np.roll(block, -1, axis=0) - block
-    along = sides[int(np.argmax(np.hypot(*sides.T)))]
+    """Rows of plots back to back along the longer side of a block; or one large building; or a park.
+
+    `single`: one row, along the block's first side.
+    """
+    sides = block[[*range(1, len(block)), 0]] - block
+    along = sides[0 if single else int(np.argmax(np.hypot(*sides.T)))]
     axis = along / np.hypot(*along)
     u, v = block @ axis, block @ np.array([-axis[1], axis[0]])
     frame = np.array([axis[0], axis[1], u.min(), v.min(), np.ptp(u), np.ptp(v)])
     use = rng.random()
-    rows, columns = max(1, round(frame[5] / 36)), max(1, round(frame[4] / rng.uniform(17, 28)))
+    rows, columns = max(1, round(frame[5] / 36)), max(1, round(frame[4] / rng.uniform(17, 34)))
+    if single:
+        rows, use = 1, max(use, busy)
     if use < busy:
         rows, columns = 1, 1
     wide, deep, count = frame[4] / columns, frame[5] / rows, rows * columns
@@ -132,7 +183,7 @@ def _paint_block(
     plots[:, 0] = wide * (0.42 + 0.16 * dice[:, 0])
     plots[:, 1] = wide * (0.24 + 0.12 * dice[:, 1])
     plots[:, 2] = STREET / 2 + 3 + 5 * dice[:, 2]
-    plots[:, 3] = np.where(dice[:, 3] < 0.06, 0, 8 + 6 * dice[:, 3])
+    plots[:, 3] = np.where(dice[:, 3] < rng.uniform(0, 0.3), 0, 8 + 6 * dice[:, 3])
     plots[:, 4] = plots[:, 2] + np.where(dice[:, 4] < 0.7, 3.0, 10.0)  # end of the drive beside the house
     for k in (6, 9):
         plots[:, k], plots[:, k + 1] = wide * dice[:, k], deep * (0.35 + 0.6 * dice[:, k + 1])
@@ -141,8 +192,8 @@ def _paint_block(
     faces[:, 1] = rng.choice(gardens, count)
     if use < busy:
         plots[0, :5] = wide / 2, wide / 2 - 14, 14, max(deep - 28, 0), 0
-        faces[0] = kinds[str(rng.choice(ROOFS[1:]))], kinds["yard"]
-    elif use > 0.96:
+        faces[0] = kinds[str(rng.choice(ROOFS[1:], p=(0.75, 0.25)))], kinds["yard"]
+    elif use > 0.93:
         plots[:, 3:5], faces[:, 1] = 0, faces[0, 1]
         plots[:, [8, 11]] *= 1.8
     yard, tree = kinds["yard"], kinds["tree"]
@@ -187,37 +238,6 @@ def _plots(window, origin, cell, frame, rows, columns, plots, faces, town, yard,
             if inside and plot[2] < v < plot[2] + plot[3]:
                 label = face[0]
             window[i, j] = label
-
-
-def _farms(canvas: Canvas, built: float, outside: bool) -> int:
-    """How many: an eighth of what is to be built up (cells), but no more than one to a square kilometre."""
-    square = canvas.cell**2
-    return round(min(canvas.region(outside) * square / 1.1e6, built * square / 8 / FARM))
-
-
-def _paint_farms(canvas: Canvas, plan: Plan, outside: bool, count: int) -> None:
-    """Farmsteads in the open: barns around a yard, with a meadow and trees."""
-    rng = stream(plan.seed, "farms", *canvas.name, outside)
-    kinds = [canvas.new(n) for n in ("garden", "tree", "yard")]
-    roofs = [canvas.new("grey_roof"), canvas.new("bright_roof")]
-    for _ in range(count):
-        middle = canvas.spot(outside, rng)
-        if middle is None:
-            break
-        turn = street_angle(plan, rng)
-        shape = draw_outline(rng, 12.0, turn)
-        canvas.blob(middle, 46, kinds[1], outside, shape)
-        canvas.blob(middle, 39, kinds[0], outside, shape, (kinds[1], kinds[1]))
-        canvas.blob(middle, 25, kinds[2], outside, shape, (kinds[0], kinds[0]))
-        for roof in (roofs[0], roofs[1], roofs[0]):
-            quarter = turn + float(rng.choice([0, np.pi / 2]))
-            along = np.array([np.cos(quarter), np.sin(quarter)]) * rng.uniform(12, 22)
-            aside = np.array([-along[1], along[0]]) / np.hypot(*along) * rng.uniform(5, 10)
-            place = middle + rng.uniform(-22, 22, 2)
-            barn = np.array(
-                [place + along + aside, place - along + aside, place - along - aside, place + along - aside]
-            )
-            canvas.paint(barn, roof, (kinds[2], kinds[0]))
 
 
 def town_everywhere(canvas: Canvas, plan: Plan, extent: Polygon) -> None:

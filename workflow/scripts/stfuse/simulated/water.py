@@ -11,7 +11,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from stfuse.simulated.parcels import Polygon
-from stfuse.simulated.places import OPEN, ROAD, TREE, VERGE, Canvas, Plan, Shape, draw_radius, draw_waves, rest
+from stfuse.simulated.patches import Shape, draw_radius, draw_waves, rest
+from stfuse.simulated.places import OPEN, ROAD, TREE, VERGE, Canvas, Plan
 from stfuse.simulated.settings import stream
 
 NARROWEST = 4.0  # metres; smaller brooks are not drawn
@@ -92,7 +93,7 @@ def paint_streams(canvas: Canvas, plan: Plan, streams: Streams) -> tuple[int, in
     step = canvas.cell / 2
     # Always at the same places, however much land is drawn.
     first = int(np.floor(along.min() / step)) - 1
-    places = np.arange(first, int(np.ceil(along.max() / step)) + 2) * step
+    places = np.arange(first, int(np.ceil(along.max() / step)) + 2, dtype=np.float64) * step
     numbers = range(round(across.min() / streams.valleys) - 1, round(across.max() / streams.valleys) + 2)
     courses = np.array([streams.course(number, places) for number in numbers])
     x, y = np.array(canvas.corner) - streams.valleys / 2 + canvas.cell / 2
@@ -145,6 +146,6 @@ def paint_lakes(canvas: Canvas, plan: Plan, river: int, outside: bool) -> None:
             best = min(range(len(spots)), key=lambda i: near[i][0])
             middle, angle = spots[best], near[best][1]
         radius = draw_radius(min(typical, 400.0), missing, canvas.cell, rng)
-        shape = Shape(radius, draw_waves(rng, 0.18), float(rng.uniform(1.1, 1.6)), float(rng.normal(0, 0.5)), angle)
+        shape = Shape(radius, draw_waves(rng, 0.15), float(rng.uniform(1.1, 1.6)), float(rng.normal(0, 0.5)), angle)
         rim = (SHORE, VERGE) if plan.edges else (0.0, 0)
         missing -= canvas.patch(middle, shape, water, outside, over, missing, rim)

@@ -36,8 +36,10 @@ INSTRUMENT = Instrument(
         Channel("nir", "B08", 10, 0.0025), Channel("nir08", "B8A", 20, 0.0020), Channel("swir16", "B11", 20, 0.0018),
         Channel("swir22", "B12", 20, 0.0018),
     ),
+    shift=(0.0, 1.0, 3.0),
 )  # fmt: skip
-"""Its pixels see area means, and it is never displaced: it is what other sensors are measured by."""
+"""It is what other sensors are measured by: its pixels see area means, and its scenes lie around the truth without a
+bias. Scenes of one orbit lie within 0.3 pixels of one another, as refined by ground control since August 2021."""
 VIEW = 4.2, 104.0
 """Zenith and azimuth of the sensor as seen from the ground, degrees."""
 SCALE, OFFSET = 1e-4, -0.1
