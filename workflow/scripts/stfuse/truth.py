@@ -243,9 +243,7 @@ def _check(
             f"{path} lacks the bands {missing}; it has {list(land.bands)}", "correct `bands:` of the experiment"
         )
     if not 0 <= index < land.days:
-        raise InputError(
-            f"{path} begins on {land.start} and has no {date}", f"correct the site's `period:` and {CURE}"
-        )
+        raise InputError(f"{path} begins on {land.start} and has no {date}", f"correct the site's `period:` and {CURE}")
     own = abs(land.grid.resolution.x)
     if resolution is not None and resolution < own - 1e-6:
         raise InputError(

@@ -87,6 +87,29 @@ def _beside(x, y, ways, away, depth):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _snapped(dx, dy, step, cosine, sine):  # type: ignore[no-untyped-def]
+    """The nearest crossing of lines `step` apart in the patch's direction."""
+    u, v = np.rint((dx * cosine + dy * sine) / step) * step, np.rint((dy * cosine - dx * sine) / step) * step
+    return u * cosine - v * sine, v * cosine + u * sine
+
+
+@njit(cache=True, nogil=True)
+def _paint(labels, depths, corner, edge, rim, value, rim_value, box):  # type: ignore[no-untyped-def]
+    """Give cells deeper than `edge` one label and those deeper than `rim` another; how many of those meant it took."""
+    r0, r1, c0, c1, outside = box
+    taken = 0
+    for i in range(depths.shape[0]):
+        for j in range(depths.shape[1]):
+            row, column = i + corner[0], j + corner[1]
+            if depths[i, j] > edge:
+                labels[row, column] = value
+                taken += (r0 <= row < r1 and c0 <= column < c1) != outside
+            elif depths[i, j] > rim:
+                labels[row, column] = rim_value
+    return taken
+
+
+@njit(cache=True, nogil=True)
 def grow(labels, places, middle, size, turn, waves, ways, values, box):  # type: ignore[no-untyped-def]
     """Paint a patch on cells; all lengths are in cells.
 
@@ -135,17 +158,14 @@ def grow(labels, places, middle, size, turn, waves, ways, values, box):  # type:
             if label < low or label > high or (own and outside):
                 continue
             dx, dy = column + 0.5 - x, row + 0.5 - y
-            away = np.hypot(dx, dy)
-            if away > reach:
+            if np.hypot(dx, dy) > reach:
                 continue
-            beside = _beside(column + 0.5, row + 0.5, ways, away, wayside)
+            beside = _beside(column + 0.5, row + 0.5, ways, np.hypot(dx, dy), wayside)
             if abs(dx) <= 0.5 and abs(dy) <= 0.5:
                 depth = 1e9  # where a patch is smaller than a cell, it takes the cell it lies in
             else:
                 if step > 0:
-                    u, v = dx * turn[2] + dy * turn[3], dy * turn[2] - dx * turn[3]
-                    u, v = np.rint(u / step) * step, np.rint(v / step) * step
-                    dx, dy = u * turn[2] - v * turn[3], v * turn[2] + u * turn[3]
+                    dx, dy = _snapped(dx, dy, step, turn[2], turn[3])
                 depth = _depth(dx, dy, radius, turn, waves, slack)
                 if turn[4] > 0 and depth > -1e9:
                     if label != last:
@@ -161,16 +181,7 @@ def grow(labels, places, middle, size, turn, waves, ways, values, box):  # type:
     edge = np.float32(0)
     if count > most:
         edge = np.sort(inside[:count])[count - most - 1]
-    taken = 0
-    for i in range(height):
-        for j in range(width):
-            if depths[i, j] > edge:
-                row, column = i + top, j + left
-                labels[row, column] = value
-                taken += (r0 <= row < r1 and c0 <= column < c1) != outside
-            elif depths[i, j] > edge - rim / radius:
-                labels[i + top, j + left] = rim_value
-    return taken
+    return _paint(labels, depths, (top, left), edge, edge - rim / radius, value, rim_value, box)
 
 
 def rest(target: float, smallest: float, cell: float) -> float:

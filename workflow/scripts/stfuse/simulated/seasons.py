@@ -21,6 +21,7 @@ Float64Array = NDArray[np.float64]
 
 ROTTEN = 60.0  # days after t2 on which unharvested crops are gone
 HIGHEST_NDVI = 0.93  # of the densest stands
+GREENEST = 0.86  # NDVI that a catch crop reaches at most
 CYCLES = ("main", "second", "catch")
 TILLAGE = 8.0, 45.0  # days from harvest to tillage
 SOWING = 20.0  # days before the middle of the next green-up by which a field is tilled
@@ -185,7 +186,8 @@ def _sow_catch_crops(
     up = np.maximum(start + t1 + 5 * draws[:, 1], free + 30)
     down = np.maximum(start + t2 + 8 * draws[:, 2], up + 90)
     base = curves[0, :, 0]
-    values = (base, amplitude + 0.09 * draws[:, 0], np.full_like(up, k1), up, np.full_like(up, k2), down)
+    height = np.minimum(amplitude + 0.09 * draws[:, 0], GREENEST - base)
+    values = (base, height, np.full_like(up, k1), up, np.full_like(up, k2), down)
     curves[CYCLES.index("catch")] = np.where(sown[:, None], np.stack(values, axis=1), np.nan)
 
 
