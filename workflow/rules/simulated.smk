@@ -20,9 +20,9 @@ rule simulate:
         "results/logs/simulated/{site}.log",
     benchmark:
         "results/benchmarks/simulated/{site}.tsv"
-    threads: 4
     conda:
         "../../envs/geo.yaml"
+    threads: 4
     resources:
         mem_mb=simulated_memory,
         runtime=runtime,
