@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo real test bench soak clean
+.PHONY: help demo real test bench worldbench soak clean
 
 # Cores for Snakemake, and how many tests run at a time: `make demo CORES=4`, `make test WORKERS=4`.
 CORES ?= all
@@ -54,6 +54,9 @@ test: $(READY) ## every check: style, types, workflow, tests with the end-to-end
 
 bench: $(READY) ## the demo from nothing in a folder of its own: seconds and memory by stage
 	@python tests/bench.py --cores $(CORES) $(ARGS)
+
+worldbench: $(READY) ## the simulated world over area and days: results/bench/simulated.png
+	@python tests/bench_simulated.py $(ARGS)
 
 soak: $(READY) ## the long checks
 	@pytest -m soak $(ARGS)

@@ -11,6 +11,7 @@
 #   results/series/{experiment}/{site}/{source}/seed{seed}.nc                the dense NDVI series
 #   results/phenology/{experiment}/{site}/{source}/seed{seed}.tif            transition dates
 #   results/figures/{experiment}/{site}/{name}.png, results/tables/...       what a person looks at
+#   results/figures/{site}/{name}.png                                        a site's scenes, quality, year, sensors
 #   results/{report}.html                                                    everything on one page
 #
 # trainset = a site, or `pooled`; source = a method's series, or one sensor's alone.

@@ -9,9 +9,9 @@ from small_land import DAYS, GROWING, YEAR, dry, farmland, growth_of, land_of, n
 from stfuse.simulated.covers import BANDS, CODES, COVERS, NIR08, RED, material
 from stfuse.simulated.dates import event_map, event_rows, season_rows
 from stfuse.simulated.events import SHORTEST, Event, draw_events
-from stfuse.simulated.seasons import CYCLES, grow, make_seasons
+from stfuse.simulated.seasons import CYCLES, DROWNING, grow, make_seasons
 from stfuse.simulated.settings import Settings
-from stfuse.simulated.spectra import ANSWERS, DARKENING, DROWNED, green_share, object_spectra
+from stfuse.simulated.spectra import ANSWERS, DARKENING, DROWNED, base_spectra, green_share, object_spectra
 from stfuse.simulated.surface import object_shares
 from stfuse.simulated.weather import make_weather
 
@@ -73,25 +73,36 @@ def test_pieces_grow_like_their_field_and_leave_all_others_as_they_were():
 def test_floods_and_buildings_change_exactly_their_piece_on_exactly_their_days():
     land = land_of("maize", "winter_wheat", "rice", "rice")
     events = [
-        Event(1, "flood", 100.0, 110.0, CODES["water"], 1),
+        Event(1, "flood", 100.0, 104.0, CODES["water"], 1),
         Event(3, "building", 200.0, np.inf, CODES["bright_roof"], 3),
     ]
     plain, changed = spectra_of(land), spectra_of(land, events=events)
     differs = (plain != changed).any(axis=(2, 3))
     expected = np.zeros_like(differs)
-    expected[99:110, 1] = True
+    expected[99:104, 1] = True
     expected[199:, 3] = True
     np.testing.assert_array_equal(differs, expected)
-    under = (1 - DROWNED) * plain[105, 1]
+    under = (1 - DROWNED) * plain[102, 1]
     under[0] += DROWNED * material("flood")
-    np.testing.assert_allclose(changed[105, 1], under, rtol=1e-5)
+    np.testing.assert_allclose(changed[102, 1], under, rtol=1e-5)
     roof = np.zeros((ANSWERS, len(BANDS)))
     roof[0], roof[1] = material("bright_roof"), COVERS[CODES["bright_roof"]].grain * material("bright_roof")
     np.testing.assert_allclose(changed[250, 3], roof, rtol=1e-6)
     growth = growth_of(land, events=events)
-    assert growth.built[:, 3].sum() == 166 and growth.water[:, 1].sum() == growth.flood.sum() == 11
+    assert growth.built[:, 3].sum() == 166 and growth.water[:, 1].sum() == growth.flood.sum() == 5
     _, green = object_spectra(DAYS, land, growth, dry(), settings())
-    assert not green[199:, 3].any() and not growth.water[199:, 3].any() and 0 < green[105, 1] < 0.2
+    assert not green[199:, 3].any() and not growth.water[199:, 3].any() and 0 < green[102, 1] < 0.2
+
+
+def test_a_crop_does_not_outlive_a_long_flood():
+    land = land_of("maize")
+    for last, alive in ((180 + DROWNING - 1, True), (180 + DROWNING, False)):
+        flood = [Event(0, "flood", 180.0, float(last), CODES["water"], 0)]
+        kept = growth_of(land, events=flood).standing[:, 0]
+        assert (kept == 1).all() == alive
+        if not alive:
+            # 1 is the day after; in twenty days weeds make up 1 - 1/e.
+            np.testing.assert_allclose(kept[last - 1 + np.array([1, 20])], 1 - np.exp([-0.05, -1]), rtol=1e-5)
 
 
 # Spectra
@@ -100,8 +111,23 @@ def test_floods_and_buildings_change_exactly_their_piece_on_exactly_their_days()
 @pytest.mark.parametrize("spread", [0, 1, 2])
 def test_ndvi_of_every_class_is_its_curve_whatever_soil_dead_plants_and_paddies_do(spread):
     land, own = land_of(*GROWING * 3), settings(spread=spread)
+    own = replace(own, events=False)
     spectra = spectra_of(land, own, weather=make_weather(YEAR, settings(snow=0)))
     np.testing.assert_allclose(ndvi(spectra[:, :, 0]), growth_of(land, own).ndvi, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["winter_wheat", "maize", "soybean", "rice"])
+def test_harvest_and_tillage_are_seen_in_the_truth_on_their_days(name):
+    land, own = land_of(*[name] * 30), settings(seasons={name: {"catch": 0}})
+    season, weather = seasons_of(land, own)[1], make_weather(YEAR, settings(snow=0, wetness=0))
+    seen = ndvi(spectra_of(land, own, weather=weather)[:, :, 0])
+    bare = base_spectra(land, growth_of(land, own), own).ground
+    soil = (bare[:, NIR08] - bare[:, RED]) / (bare[:, NIR08] + bare[:, RED])
+    for i in range(30):
+        harvest, tillage = (int(days[0, i]) - 1 for days in (season.harvest, season.tillage))
+        assert seen[harvest - 1, i] - seen[harvest, i] > 0.03 > 3 * abs(seen[harvest - 2, i] - seen[harvest - 1, i])
+        if tillage < 365:
+            assert seen[tillage, i] == pytest.approx(soil[i], abs=0.02)
 
 
 def test_reflectance_stays_within_bounds_and_grain_is_a_share_of_it():

@@ -61,10 +61,19 @@ def test_snow_on_open_ground_is_in_the_masks(name):
 
 def test_floods_are_water_in_the_masks():
     world = small_world.world()
-    wet = replace(world, growth=replace(world.growth, water=np.ones_like(world.growth.water)))
+    growth = replace(world.growth, water=np.ones_like(world.growth.water))
+    wet = replace(world, growth=growth, green=np.zeros_like(world.green))
     assert (mask_of("sentinel2", observe("sentinel2", wet))[0] == 6).all()
     assert (mask_of("landsat8", observe("landsat8", wet))[0] & (1 << 7) > 0).all()
     assert (mask_of("venus", observe("venus", wet))[0] == 1).all()
+
+
+def test_water_under_a_closed_canopy_is_not_seen():
+    world = small_world.world()
+    growth = replace(world.growth, water=np.full_like(world.growth.water, 0.95))
+    paddy = replace(world, growth=growth, green=np.full_like(world.green, 0.8))
+    lakes = gather(world.share_of([CODES["water"]]), world.grid, mask_of("sentinel2", observe("sentinel2", paddy))[1])
+    assert not (mask_of("sentinel2", observe("sentinel2", paddy))[0] == 6)[lakes < 0.3].any()
 
 
 def test_qa_pixel_has_the_true_bits():

@@ -187,7 +187,7 @@ def test_harvest_leaves_stubble_and_tillage_nothing():
 
 
 def test_paddies_stand_under_water_on_their_days_and_keep_their_ndvi():
-    land, own = land_of("rice"), settings(spread=0)
+    land, own = land_of("rice"), settings(spread=0, events=False)
     growth = growth_of(land, own)
     first, last = (COVERS[CODES["rice"]].curve[3] + d for d in COVERS[CODES["rice"]].flooded)
     np.testing.assert_array_equal(growth.water[:, 0] > 0, (first < DAYS) & (last > DAYS))

@@ -7,7 +7,7 @@ import multiprocessing
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,11 @@ def simulate(
         found = f"No sensor passes over site {site['name']} from {period[0]} to {period[1]}"
         raise InputError(found, "widen `period:`")
     known = read_stored(land_map) if land_map else None
-    near, far = (max(s.reach(settings, grid) for s in some) for some in (sensors, SENSORS))
+    near = max(sensor.reach(settings, grid) for sensor in sensors)
+    # What is drawn must depend neither on the sensors wanted nor on any nuisance.
+    far = max(
+        sensor.reach(replace(settings, psf=1.0, misregistration=1.0, modis_pixel=0.0), grid) for sensor in SENSORS
+    )
     world = make_world(grid, period, near, settings, known, far)
     logger.info("%d fields, %d days, %d x %d pixels", world.land.fields, len(world.dates), *world.grid.shape)
     with whole(outputs.scenes) as folder, whole(outputs.truth) as truth:

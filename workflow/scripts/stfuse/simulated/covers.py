@@ -120,52 +120,52 @@ class Cover:
     volume: float = 1.0
     geometry: float = 1.0
     vv: Pair = (-12.0, -11.5)
-    vh: Pair = (-19.0, -17.5)
-    moist: float = 3.0
+    vh: Pair = (-19.5, -17.5)
+    moist: float = 2.2
 
 
 FIELDS: tuple[Cover, ...] = (
     Cover(
-        "winter_wheat", "soil", "wheat", "straw", (0.31, 0.54, 0.055, 80, 0.120, 182), (0.03, 5, 4), 0.70, 26,
-        catch=0.7, volume=1.2, geometry=0.8, vv=(-10, -15.5), vh=(-18.5, -19.5),
+        "winter_wheat", "soil", "wheat", "straw", (0.30, 0.55, 0.070, 90, 0.120, 182), (0.03, 5, 4), 0.70, 26,
+        catch=0.5, volume=1.2, geometry=0.8, vv=(-10, -15.5), vh=(-18.5, -19.5),
     ),
     Cover(
         "spring_wheat", "soil", "wheat", "straw", (0.20, 0.60, 0.100, 162, 0.120, 222), (0.03, 5, 4), 0.65, 22,
         volume=1.2, geometry=0.8, vv=(-10.5, -13.5), vh=(-18.5, -19),
     ),
     Cover(
-        "maize", "soil", "maize", "residue", (0.20, 0.64, 0.110, 166, 0.080, 262), (0.03, 6, 6), 0.40, 18,
-        catch=0.45, volume=1.2, geometry=1.0, vv=(-11, -9), vh=(-19, -15.5),
+        "maize", "soil", "maize", "residue", (0.20, 0.64, 0.110, 166, 0.080, 262), (0.03, 6, 6), 0.40, 27,
+        catch=0.1, volume=1.2, geometry=1.0, vv=(-11, -9), vh=(-19, -15.5),
     ),
     Cover(
-        "soybean", "soil", "soybean", "residue", (0.20, 0.65, 0.120, 182, 0.130, 258), (0.03, 5, 5), 0.40, 16,
+        "soybean", "soil", "soybean", "residue", (0.20, 0.65, 0.120, 182, 0.130, 258), (0.03, 5, 5), 0.40, 20,
         volume=1.2, geometry=0.8, vv=(-11, -10), vh=(-19, -15.5),
     ),
     # Lifted while still green: the limb falls within days.
     Cover(
-        "sugar_beet", "soil", "beet", "straw", (0.20, 0.66, 0.100, 153, 0.450, 283), (0.02, 5, 10), 0.05, 3,
+        "sugar_beet", "soil", "beet", "straw", (0.20, 0.66, 0.100, 153, 0.450, 283), (0.02, 5, 10), 0.05, 5,
         volume=1.2, geometry=0.8, vv=(-11, -8.5), vh=(-19, -14),
     ),
     Cover(
-        "alfalfa", "soil", "alfalfa", "hay", (0.36, 0.48, 0.070, 90, 0.060, 308), (0.02, 5, 6),
+        "alfalfa", "soil", "alfalfa", "hay", (0.30, 0.54, 0.070, 90, 0.060, 308), (0.02, 5, 6),
         cuts=(136, 171, 207, 248), volume=1.1, geometry=0.8, vv=(-11.5, -10.5), vh=(-18.5, -16.5), moist=2.5,
     ),
     Cover(
-        "rice", "soil", "rice", "straw", (0.16, 0.64, 0.100, 182, 0.090, 258), (0.03, 5, 5), 0.50, 18,
+        "rice", "soil", "rice", "straw", (0.16, 0.64, 0.100, 182, 0.090, 258), (0.03, 5, 5), 0.50, 25,
         flooded=(-30, 45), volume=1.2, geometry=0.7, vv=(-11.5, -9.5), vh=(-19, -15.5),
     ),
     Cover(
-        "double_rice", "soil", "rice", "straw", (0.16, 0.58, 0.130, 125, 0.160, 188), (0.03, 4, 4), 0.50, 10,
+        "double_rice", "soil", "rice", "straw", (0.16, 0.58, 0.130, 125, 0.160, 188), (0.03, 4, 4), 0.50, 15,
         second=(0.16, 0.58, 0.130, 232, 0.120, 296), flooded=(-25, 35),
         volume=1.2, geometry=0.7, vv=(-11.5, -9.5), vh=(-19, -15.5),
     ),
     Cover(
-        "wheat_maize", "soil", "wheat", "straw", (0.22, 0.58, 0.080, 83, 0.220, 150), (0.03, 4, 3), 0.60, 9,
+        "wheat_maize", "soil", "wheat", "straw", (0.22, 0.58, 0.080, 83, 0.220, 150), (0.03, 4, 3), 0.60, 12,
         second=(0.22, 0.60, 0.140, 194, 0.110, 261), second_green="maize",
         volume=1.2, geometry=0.9, vv=(-10.5, -11.5), vh=(-18.5, -17),
     ),
     Cover(
-        "grassland", "thatch", "grass", "hay", (0.56, 0.25, 0.060, 88, 0.050, 305), (0.03, 6, 8),
+        "grassland", "thatch", "grass", "hay", (0.44, 0.34, 0.060, 88, 0.050, 305), (0.03, 6, 8),
         cuts=(140, 190, 250), grain=0.025, volume=1.0, geometry=0.8, moist=2.0,
     ),
     # Grass of a dry land, green with the rains; what dies stays standing.
@@ -202,10 +202,10 @@ PLACES: tuple[Cover, ...] = (
 
 PARTS: tuple[Cover, ...] = (
     Cover(
-        "verge", "thatch", "grass", "hay", (0.50, 0.22, 0.060, 93, 0.050, 295), (0.02, 3, 4), grain=0.05, moist=2.0,
+        "verge", "thatch", "grass", "hay", (0.42, 0.28, 0.060, 93, 0.050, 295), (0.02, 3, 4), grain=0.05, moist=2.0,
     ),
     Cover(
-        "garden", "thatch", "grass", "hay", (0.54, 0.20, 0.060, 88, 0.050, 305), (0.03, 4, 4), grain=0.06,
+        "garden", "thatch", "grass", "hay", (0.48, 0.24, 0.060, 88, 0.050, 305), (0.03, 4, 4), grain=0.06,
         geometry=1.2, vv=(-10, -9.5), vh=(-16.5, -15.5), moist=1.0,
     ),
     Cover(

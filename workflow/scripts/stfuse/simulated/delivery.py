@@ -64,7 +64,7 @@ class Sensor:
         Days between overpasses.
     first : date
         One overpass; the others follow and precede it.
-    reach : function of settings
+    reach : function of (settings, the site's grid)
         Metres beyond the site's bounds that it sees, so that the world must be so much larger.
     collections : mapping of name to (title, what the numbers mean)
         Of the STAC collections that it fills.

@@ -2,7 +2,7 @@
 
 Every class scatters by the kernels of `stfuse.brdf`, with Roy's ratios of the parameters times traits of its own: a
 canopy of leaves scatters more by volume, a stand of crowns or furrows casts more shadow, a paved yard does neither. A
-correction by Roy's fixed parameters, as stage `ard` has it, therefore takes away most of the effect and leaves a rest
+correction by Roy's fixed parameters (`stfuse.brdf.c_factor`) therefore takes away most of the effect and leaves a rest
 that depends on the class, as on real data.
 """
 

@@ -16,6 +16,8 @@ REGROWTH = 13.0  # days in which a mown sward makes up 1 - 1/e of what it lost
 CUT_DEPTH = 0.72  # share of the NDVI above its base that a cut takes
 HAY, HAY_DAYS = 0.3, 5.0  # share of the ground under mown grass, and days in which it goes to 1/e
 STUBBLE = 0.5  # share of the dead plants that the harvest leaves
+STUBBLE_GREEN = 0.4  # share of the green plants that the harvest leaves
+REGREENING = 20.0  # days in which volunteers, weeds and the next crop make up 1 - 1/e of what is gone
 FADING = 6.0  # days; pace at which dead plants that nobody ploughs in are lost from sight
 MOST_DEAD = 0.9  # share of the ground
 PADDY, FILLING = 0.95, 4.0  # share of a paddy's ground under water; days in which it is filled and drained
@@ -95,6 +97,39 @@ def _add_up(days, curves, ends, cuts, most, flooded, out):  # type: ignore[no-un
                 out[k, i, d] = parts[k] / max(parts.sum(), HARDLY)
             out[3, i, d] = min(dead, MOST_DEAD)
             out[4, i, d] = water
+
+
+def standing(days: Float64Array, harvest: Float64Array, tillage: Float64Array) -> FloatArray:
+    """Share of the green plants that harvest and tillage leave, and that comes up again.
+
+    Parameters
+    ----------
+    days : ndarray, shape (day,)
+    harvest, tillage : ndarray, shape (season, object)
+        NaN = none.
+
+    Returns
+    -------
+    ndarray, shape (object, day), float32
+        1 before a harvest, `STUBBLE_GREEN` in the stubble, 0 on the day of the tillage.
+    """
+    out = np.ones((harvest.shape[1], len(days)), np.float32)
+    _standing(days, harvest, tillage, out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _standing(days, harvest, tillage, out):  # type: ignore[no-untyped-def]
+    for i in range(out.shape[0]):
+        for d in range(len(days)):
+            for s in range(harvest.shape[0]):
+                t, cut, plough = days[d], harvest[s, i], tillage[s, i]
+                if t >= plough:
+                    out[i, d] = min(out[i, d], 1.0 - np.exp(-(t - plough) / REGREENING))
+                elif t >= cut:
+                    # Volunteers and weeds come up where nobody ploughs.
+                    since = 0.0 if plough > t else t - cut
+                    out[i, d] = min(out[i, d], 1.0 - (1.0 - STUBBLE_GREEN) * np.exp(-since / REGREENING))
 
 
 @njit(cache=True, nogil=True)

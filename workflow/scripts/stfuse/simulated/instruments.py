@@ -84,12 +84,13 @@ class Instrument:
 
 
 def overpass_time(hour: float, day: date, longitude: float) -> datetime:
-    """When a sensor passes over, UTC, to the second; `hour` is local solar time."""
-    return datetime(day.year, day.month, day.day) + timedelta(seconds=round((hour - longitude / 15) * 3600))
+    """When a sensor passes over, to the second; `hour` is local solar time, `day` the day in UTC, as archives have it."""
+    seconds = round((hour - longitude / 15) * 3600) % 86_400
+    return datetime(day.year, day.month, day.day) + timedelta(seconds=seconds)
 
 
 def sun(day: date, solar_hour: float, latitude: float) -> tuple[float, float]:
-    """Elevation and azimuth (clockwise from north) of the sun in degrees, to about half a degree."""
+    """Elevation and azimuth (clockwise from north) of the sun in degrees, to about one and a half."""
     turn = 2 * math.pi * (day.timetuple().tm_yday - 81) / 365.25
     declination = math.radians(23.44) * math.sin(turn)
     angle, here = math.radians(15 * (solar_hour - 12)), math.radians(latitude)

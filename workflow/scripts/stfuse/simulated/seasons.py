@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stfuse.simulated.covers import CATCH, COVERS, Cover
 from stfuse.simulated.cropcalendar import MOST_CUTS, crop_calendar
 from stfuse.simulated.events import Event
-from stfuse.simulated.growth import add_up
+from stfuse.simulated.growth import REGREENING, add_up, standing
 from stfuse.simulated.landscape import Landscape
 from stfuse.simulated.settings import Settings, stream
 from stfuse.task import FloatArray
@@ -21,6 +21,7 @@ Float64Array = NDArray[np.float64]
 
 ROTTEN = 60.0  # days after t2 on which unharvested crops are gone
 HIGHEST_NDVI = 0.93  # of the densest stands
+DROWNING = 6  # days under water that a crop does not outlive
 GREENEST = 0.86  # NDVI that a catch crop reaches at most
 CYCLES = ("main", "second", "catch")
 TILLAGE = 8.0, 45.0  # days from harvest to tillage
@@ -54,7 +55,7 @@ class Season:
 class Growth:
     """What grows and stands on every object, day by day: arrays of shape (day, object), float32.
 
-    The first five are as they would be without floods and buildings.
+    The first five are as they would be without harvest, tillage, floods and buildings.
 
     Attributes
     ----------
@@ -66,6 +67,8 @@ class Growth:
         Share of the ground under dead plants: ripe crops, stubble, and mown grass drying.
     paddy : ndarray
         Share of the ground that stands under water between the plants.
+    standing : ndarray
+        Share of the green plants that harvest, tillage and long floods left, and that came up again.
     water : ndarray
         Share of the ground under water in the end: paddies and floods.
     flood : ndarray
@@ -81,6 +84,7 @@ class Growth:
     catch: FloatArray
     dead: FloatArray
     paddy: FloatArray
+    standing: FloatArray
     water: FloatArray
     flood: FloatArray
     built: FloatArray
@@ -239,6 +243,7 @@ def grow(days: Float64Array, land: Landscape, seasons: Sequence[Season], events:
     ends = _ends(np.array([c.harvest is not None for c in traits]), seasons, own)
     out = add_up(np.asarray(days, np.float64), curves, ends, cuts, dead, flooded.astype(np.float64))
     ndvi, second, catch, dead_share, paddy = (np.ascontiguousarray(values[place].T) for values in out)
+    stands = np.ascontiguousarray(standing(np.asarray(days, np.float64), ends[0], ends[1])[place].T)
     flood, built, seen = np.zeros_like(ndvi), np.zeros_like(ndvi), land.cover.copy()
     for event in events:
         meanwhile = (days >= event.first) & (days <= event.last)
@@ -247,8 +252,12 @@ def grow(days: Float64Array, land: Landscape, seasons: Sequence[Season], events:
             seen[event.object] = event.cover
         else:
             flood[meanwhile, event.object] = 1
+            if event.last - event.first >= DROWNING:
+                # What stood under water so long is dead; it shows when the water is gone.
+                since = np.maximum(days - event.last, 0)
+                stands[days > event.first, event.object] *= 1 - np.exp(-since[days > event.first] / REGREENING)
     water = np.maximum(paddy, flood) * (1 - built)
-    return Growth(ndvi, second, catch, dead_share, paddy, water, flood, built, seen)
+    return Growth(ndvi, second, catch, dead_share, paddy, stands, water, flood, built, seen)
 
 
 def _ends(harvested: NDArray[np.bool_], seasons: Sequence[Season], own: NDArray[np.int64]) -> Float64Array:

@@ -51,7 +51,7 @@ def object_spectra(
     """Spectra of all objects on all days and what their textures change in them.
 
     The share of green plants is solved for so that an object's NDVI (of red and nir08) is its season's curve exactly,
-    whatever dead plants, wet soil and paddies do; it is another under floods and snow.
+    whatever dead plants, wet soil and paddies do; it is another after harvest, tillage and floods and under snow.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def _grown(
     without = (1 - paddy) * ((1 - dead) * below + dead * base["dry"]) + paddy * material("paddy")
     second, catch = growth["second"][..., None], growth["catch"][..., None]
     plants = (1 - second - catch) * base["green"] + second * base["second"] + catch * base["catch"]
-    share = green_share(growth["ndvi"], without, plants - without)
+    share = green_share(growth["ndvi"], without, plants - without) * growth["standing"]
     seen, more = share[..., None], plants - without
     out = np.empty((*share.shape, ANSWERS, len(BANDS)))
     out[:, :, 0] = np.clip(without + seen * more, LOWEST, HIGHEST)

@@ -249,9 +249,9 @@ class Optics:
         return side * math.cos(turn), math.sin(turn), place * self.world.site.extent.boundingbox.span_x
 
     def _water(self, day: date) -> FloatArray:
-        """Share under water, floods too."""
-        lakes = self.world.land.cover == CODES["water"]
-        return self.of_objects(np.maximum(lakes, self.world.growth.water[self.world.index(day)]))
+        """Share where water is seen: lakes, floods, and paddies between their plants."""
+        index, lakes = self.world.index(day), self.world.land.cover == CODES["water"]
+        return self.of_objects(np.maximum(lakes, self.world.growth.water[index] * (1 - self.world.green[index])))
 
     def _snow(self, day: date, water: FloatArray) -> FloatArray:
         """Share where snow is seen: on ground that neither green plants nor water cover."""

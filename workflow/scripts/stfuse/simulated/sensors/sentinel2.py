@@ -39,7 +39,7 @@ INSTRUMENT = Instrument(
     shift=(0.0, 1.0, 3.0),
 )  # fmt: skip
 """It is what other sensors are measured by: its pixels see area means, and its scenes lie around the truth without a
-bias. Scenes of one orbit lie within 0.3 pixels of one another, as refined by ground control since August 2021."""
+bias, within 0.3 pixels of one another, as the mission means them to; earlier ones often lay farther apart."""
 VIEW = 4.2, 104.0
 """Zenith and azimuth of the sensor as seen from the ground, degrees."""
 SCALE, OFFSET = 1e-4, -0.1
