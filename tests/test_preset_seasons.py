@@ -1,6 +1,5 @@
 """The seasons of the sites named after the studies' places, as their papers describe them: courses of whole classes."""
 
-from collections import Counter
 from dataclasses import replace
 from datetime import date
 
@@ -10,7 +9,7 @@ import pytest
 from preset_sites import PERIODS, SETTINGS, SITES
 from stfuse.logistic import DATE_NAMES, double_logistic, transition_dates
 from stfuse.phenology import SEASON_NAMES, find_seasons
-from stfuse.scenarios import TRANSITIONS, choose_combinations, scenario
+from stfuse.scenarios import SIMULATED, TRANSITIONS, choose_combinations, scenario
 from stfuse.simulated.covers import CODES
 from stfuse.simulated.cropcalendar import crop_calendar
 from stfuse.simulated.landscape import Landscape
@@ -62,20 +61,17 @@ def test_no_double_logistic_has_them_much_nearer():
     assert np.nanmin(worst) > 3.5
 
 
-def test_curves_of_the_simulation_have_other_transition_dates_and_by_these_other_scenarios():
+def test_the_simulations_own_stages_are_those_its_combinations_are_chosen_by():
     found = dates_of(mean_ndvi("champaign_simulation", ["maize", "soybean"]))
-    assert found == pytest.approx([156, 178, 199, 238, 258, 278], abs=1)  # as in the remarks, and what follows from it
-    named = [(c.scenario, scenario(*c.days, found.tolist())) for c in choose_combinations()]
-    assert sum(one != other for one, other in named) == 13
-    assert Counter(other for _, other in named) == {"rapid": 3, "moderate": 9, "minimal": 5}
+    assert found == pytest.approx(SIMULATED, abs=1) and found == pytest.approx(TRANSITIONS, abs=4.5)
+    named = [(c.scenario, scenario(*c.days, found.tolist())) for c in choose_combinations(SIMULATED)]
+    assert len(named) == 17 and all(one == other for one, other in named)
 
 
-def test_curves_of_the_simulation_are_those_of_the_method_sheet():
-    seasons = SITES["champaign_simulation"]["simulated"]["seasons"]
-    sheet = {"maize": (0.12, 170, 0.10, 255), "soybean": (0.13, 185, 0.14, 260)}
-    for crop, values in sheet.items():
-        assert tuple(seasons[crop][k] for k in ("k1", "t1", "k2", "t2")) == values
-    assert (seasons["broadleaf_wood"]["t1"], seasons["broadleaf_wood"]["t2"]) == (125, 290)
+def test_the_simulation_has_champaigns_crops_and_nothing_that_changes_else_but_woods():
+    own, real = (SITES[name]["simulated"]["seasons"] for name in ("champaign_simulation", "champaign"))
+    assert all(own[crop] == real[crop] for crop in ("maize", "soybean"))
+    assert (own["broadleaf_wood"]["t1"], own["broadleaf_wood"]["t2"]) == (125, 290)
     curve = crop_calendar(SETTINGS["champaign_simulation"].seasons)[CODES["maize"]].curve
     assert ndvi("champaign_simulation", ["maize"])[:, 0] == pytest.approx(double_logistic(YEAR, curve), abs=1e-3)
     assert np.ptp(ndvi("champaign_simulation", ["built_up"])) < 1e-6

@@ -17,8 +17,10 @@ from stfuse.simulated.covers import BANDS, FIELD_CLASSES, NAMES, PLACE_CLASSES
 from stfuse.simulated.cropcalendar import crop_calendar
 from stfuse.simulated.delivery import check_names
 from stfuse.simulated.sensors import SENSORS
+from stfuse.simulated.sensors.optical import SNOWY
 from stfuse.simulated.settings import Settings
 from stfuse.simulated.surface import make_world
+from stfuse.simulated.weather import make_weather
 
 SCHEMA = yaml.safe_load((ROOT / "config/schemas/sites.schema.yaml").read_text())
 SIMULATED = SCHEMA["properties"]["simulated"]["properties"]
@@ -119,6 +121,13 @@ def test_days_that_must_be_clear_are_regular_overpasses_within_the_period(name):
         assert days[-1] <= period[1]
         regular = settings if of_sensor != "venus" else replace(settings, calendar=_every_two_days(settings))
         assert set(days) <= set(sensor(of_sensor).days(period, replace(regular, clear={})))
+
+
+@pytest.mark.parametrize("name", [name for name in SETTINGS if SETTINGS[name].clear])
+def test_no_snow_hides_a_day_that_must_be_clear(name):
+    for days in SETTINGS[name].clear.values():
+        snow = make_weather(days, SETTINGS[name]).snow
+        assert (snow < SNOWY).all(), [str(day) for day, cover in zip(days, snow, strict=True) if cover >= SNOWY]
 
 
 def _every_two_days(settings):

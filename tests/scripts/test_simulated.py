@@ -153,6 +153,22 @@ def test_a_real_land_cover_map_takes_the_place_of_the_drawn_land(tmp_path):
     assert len(np.unique(numbers[:, :46])) == 1 and numbers[0, 0] != numbers[0, 60]
 
 
+def test_of_a_map_only_the_surroundings_of_the_site_count_and_no_data_is_no_code(tmp_path):
+    left, bottom, right, top = small_world.BOUNDS
+    wide = site_grid(small_world.CRS, (left - 12000, bottom - 12000, right + 12000, top + 12000), 60)
+    codes = np.full(wide.shape, 1, np.uint8)
+    codes[:40] = 99  # far away, and in no legend
+    codes[200:204, 200:204] = 255
+    write_stored(tmp_path / "map.tif", codes, wide, 255)
+    run(tmp_path / "made", {"landsat-c2-l2"}, land_map=tmp_path / "map.tif", map={"path": "map.tif", "classes": "cdl"})
+    rows = list(csv.DictReader((tmp_path / "made" / "phenology.csv").open()))
+    assert {r["class"] for r in rows} == {"maize"}
+    elsewhere = site_grid(small_world.CRS, (left + 9000, bottom, right + 9000, top), 60)
+    write_stored(tmp_path / "far.tif", np.ones(elsewhere.shape, np.uint8), elsewhere, 255)
+    with pytest.raises(InputError, match=r"far\.tif does not cover the site"):
+        run(tmp_path / "far", land_map=tmp_path / "far.tif", map={"path": "far.tif", "classes": "cdl"})
+
+
 def test_a_wrong_setting_leaves_nothing_behind(tmp_path):
     with pytest.raises(InputError, match="colour"):
         run(tmp_path, colour=1)

@@ -169,3 +169,11 @@ def test_the_c_factor_takes_away_what_directions_do_but_for_a_rest_of_each_class
     like_roy = [COVERS[c].volume == COVERS[c].geometry == 1 for c in world.land.cover]
     np.testing.assert_allclose(corrected[like_roy], 1, atol=1e-5)
     assert np.abs(corrected - 1).mean() < 0.5 * np.abs(seen - 1).mean() and corrected.std() > 0.002
+
+
+@pytest.mark.parametrize("longitude", [-179.0, -88.0, 3.0, 174.5])
+def test_a_scene_is_of_the_day_in_utc_that_it_is_named_after(longitude):
+    time = overpass_time(10.5, date(2023, 6, 10), longitude)
+    assert time.date() == date(2023, 6, 10)
+    local = (time.hour + time.minute / 60 + time.second / 3600 + longitude / 15) % 24
+    assert local == pytest.approx(10.5, abs=1e-3)

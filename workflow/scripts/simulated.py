@@ -12,6 +12,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from tqdm import tqdm
 
@@ -19,7 +21,7 @@ from stfuse.errors import InputError
 from stfuse.grid import site_grid
 from stfuse.job import job, whole
 from stfuse.logistic import CURVE_NAMES, DATE_NAMES
-from stfuse.raster import read_stored, write_into, write_stored
+from stfuse.raster import read_window, write_into, write_stored
 from stfuse.simulated.archive import catalog_document, collection_document
 from stfuse.simulated.covers import BANDS
 from stfuse.simulated.dates import event_map, event_rows, season_rows
@@ -106,12 +108,12 @@ def simulate(
     if not any(days.values()):
         found = f"No sensor passes over site {site['name']} from {period[0]} to {period[1]}"
         raise InputError(found, "widen `period:`")
-    known = read_stored(land_map) if land_map else None
     near = max(sensor.reach(settings, grid) for sensor in sensors)
     # What is drawn must depend neither on the sensors wanted nor on any nuisance.
     far = max(
         sensor.reach(replace(settings, psf=1.0, misregistration=1.0, modis_pixel=0.0), grid) for sensor in SENSORS
     )
+    known = _read_map(land_map, site, max(near, far)) if land_map else None
     world = make_world(grid, period, near, settings, known, far)
     logger.info("%d fields, %d days, %d x %d pixels", world.land.fields, len(world.dates), *world.grid.shape)
     with whole(outputs.scenes) as folder, whole(outputs.truth) as truth:
@@ -128,6 +130,17 @@ def simulate(
     with whole(outputs.catalog) as part:
         _write_json(part, catalog_document(site["name"], list(items)))
     logger.info("scenes: %s", {name: len(own) for name, own in items.items()})
+
+
+def _read_map(path: Path, site: Mapping[str, Any], reach: float) -> tuple[NDArray[np.int64], GeoBox]:
+    """The codes of a land-cover map over the site and so many metres around it; -1 where it has no data."""
+    left, bottom, right, top = site["bounds"]
+    box = left - reach, bottom - reach, right + reach, top + reach
+    stored, grid, stated = read_window(str(path), box, site["crs"], margin=4)
+    codes = stored.astype(np.int64)
+    if stated["nodata"] is not None:
+        codes[stored == stated["nodata"]] = -1
+    return codes, grid
 
 
 def _period_and_grid(site: Mapping[str, Any], settings: Settings) -> tuple[tuple[date, date], GeoBox]:

@@ -20,6 +20,9 @@ COUNTS: Mapping[str, int] = {"rapid": 8, "moderate": 5, "minimal": 4}
 TRANSITIONS = (136, 179, 203, 235, 265, 301)
 """Days at which the stages of the mean crop NDVI at Champaign change (section 3.1)."""
 
+SIMULATED = (140, 176, 207, 236, 266, 298)
+"""The same of the site `champaign_simulation`, from its own curves: the first whole days of the stages."""
+
 EXAMPLES = ((150, 200, 275), (150, 165, 275), (150, 160, 165))
 """The three combinations that the paper names: (before, target, after) of figure 9."""
 

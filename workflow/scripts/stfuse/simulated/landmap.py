@@ -71,7 +71,7 @@ def land_of_map(
     Parameters
     ----------
     codes : ndarray, shape (y, x), int
-        Codes of the map, less than 2**24.
+        Codes of the map, less than 2**24; negative ones stand for no label.
     source, target : GeoBox
         Grids of the map and of the world.
     n : int
@@ -126,13 +126,13 @@ def check_classes(classes: str | Mapping[int, str]) -> Mapping[int, str]:
 def _classify(codes: NDArray[np.integer], legend: Mapping[int, str]) -> NDArray[np.int64]:
     """Index into `COVERS` of every pixel, -1 where it has no class."""
     present, counts = np.unique(codes, return_counts=True)
-    lacking = {int(c): int(k) for c, k in zip(present, counts, strict=True) if int(c) not in legend}
+    lacking = {int(c): int(k) for c, k in zip(present, counts, strict=True) if c >= 0 and int(c) not in legend}
     if lacking:
         raise InputError(
             f"The land-cover map has codes that its legend lacks (code: pixels): {lacking}",
             "name their classes under `classes:`, or `unlabelled`",
         )
-    kinds = np.array([CODES.get(legend[int(c)], -1) for c in present])
+    kinds = np.array([CODES.get(legend[int(c)], -1) if c >= 0 else -1 for c in present])
     return kinds[np.searchsorted(present, codes)]
 
 

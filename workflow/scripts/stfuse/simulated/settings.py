@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stfuse.errors import InputError
-from stfuse.simulated.covers import FIELD_CLASSES, PLACE_CLASSES
+from stfuse.simulated.covers import FIELD_CLASSES, PLACE_CLASSES, check_land
 
 GREEN_PARTS = ("verge", "garden", "tree")
 """What grows between fields and houses: it has seasons, but no share of its own."""
@@ -169,6 +169,7 @@ def read_settings(entry: Mapping[str, Any], site: str) -> Settings:
         own["temperature"] = tuple(own["temperature"])
     own["clear"] = {s: tuple(_day(d, where) for d in days) for s, days in own.get("clear", {}).items()}
     settings = Settings(**own)
+    check_land(settings.land, f"`land:` of `simulated:` in {where}")
     for found, cure in _faults(settings):
         raise InputError(f"`simulated:` in {where}: {found}", cure)
     return settings
@@ -183,14 +184,10 @@ def _day(text: object, where: str) -> date:
 
 def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
     """What is wrong with settings of the right kind, and the cures."""
-    known = (*FIELD_CLASSES, *PLACE_CLASSES)
-    for key, given, allowed in (("land", settings.land, known), ("seasons", settings.seasons, (*known, *GREEN_PARTS))):
-        unknown = sorted(set(given) - set(allowed))
-        if unknown:
-            yield f"`{key}:` has no classes {unknown}", f"the classes are {sorted(allowed)}"
-    wrong = sorted(name for name, share in settings.land.items() if not share >= 0)
-    if wrong or not sum(settings.land.values()) > 0:
-        yield f"`land:` has no shares to draw from ({wrong or 'all are 0'})", "give shares from 0 on, one of them above"
+    known = (*FIELD_CLASSES, *PLACE_CLASSES, *GREEN_PARTS)
+    unknown = sorted(set(settings.seasons) - set(known))
+    if unknown:
+        yield f"`seasons:` has no classes {unknown}", f"the classes are {sorted(known)}"
     odd = sorted(f"{c}: {key}" for c, values in settings.seasons.items() for key in values if key not in CURVE_KEYS)
     if odd:
         yield f"`seasons:` has unknown settings {odd}", f"the settings are {list(CURVE_KEYS)}"
