@@ -84,7 +84,7 @@ class Instrument:
 
 
 def overpass_time(hour: float, day: date, longitude: float) -> datetime:
-    """When a sensor passes over, UTC, to the second; `hour` is local solar time, `day` the UTC day, as archives have it."""
+    """When a sensor passes over, UTC; `hour` is local solar time, `day` the UTC day, as archives have it."""
     seconds = round((hour - longitude / 15) * 3600) % 86_400
     return datetime(day.year, day.month, day.day) + timedelta(seconds=seconds)
 
