@@ -7,7 +7,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from stfuse.simulated.covers import CODES, COVERS, NIR08, RED
-from stfuse.simulated.landscape import Landscape
+from stfuse.simulated.land.landscape import Landscape
 from stfuse.simulated.seasons import grow, make_seasons
 from stfuse.simulated.settings import Settings
 from stfuse.simulated.spectra import object_spectra

@@ -12,7 +12,7 @@ from stfuse.phenology import SEASON_NAMES, find_seasons
 from stfuse.scenarios import SIMULATED, TRANSITIONS, choose_combinations, scenario
 from stfuse.simulated.covers import CODES
 from stfuse.simulated.cropcalendar import crop_calendar
-from stfuse.simulated.landscape import Landscape
+from stfuse.simulated.land.landscape import Landscape
 from stfuse.simulated.seasons import grow, make_seasons
 
 YEAR = np.arange(1, 366, dtype=float)

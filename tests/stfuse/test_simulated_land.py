@@ -11,10 +11,10 @@ from stfuse.grid import site_grid
 from stfuse.raster import read_stored
 from stfuse.simulated import covers
 from stfuse.simulated.covers import CODES, CROPS, FIELD_CLASSES, NAMES, PLACE_CLASSES, check_land
-from stfuse.simulated.farmland import quota
-from stfuse.simulated.landmap import CDL, LEGENDS, land_of_map
-from stfuse.simulated.landscape import DISTRICT, draw_landscape, spans
-from stfuse.simulated.parcels import area, divide, fill, rectangle
+from stfuse.simulated.land.farmland import quota
+from stfuse.simulated.land.landmap import CDL, LEGENDS, land_of_map
+from stfuse.simulated.land.landscape import DISTRICT, draw_landscape, spans
+from stfuse.simulated.land.parcels import area, divide, fill, rectangle
 from stfuse.simulated.settings import EUROPE, Settings, stream
 
 CRS = "EPSG:32631"

@@ -6,13 +6,13 @@ from scipy import ndimage
 
 from stfuse.grid import site_grid
 from stfuse.simulated.covers import CODES
-from stfuse.simulated.landscape import draw_landscape, make_plan
-from stfuse.simulated.parcels import area
-from stfuse.simulated.patches import Shape, draw_waves
-from stfuse.simulated.places import VERGE, WAYSIDE, Canvas, to_road
+from stfuse.simulated.land.landscape import draw_landscape, make_plan
+from stfuse.simulated.land.parcels import area
+from stfuse.simulated.land.patches import Shape, draw_waves
+from stfuse.simulated.land.places import VERGE, WAYSIDE, Canvas, to_road
+from stfuse.simulated.land.towns import _rows
+from stfuse.simulated.land.water import make_streams, paint_streams
 from stfuse.simulated.settings import EUROPE, Settings, stream
-from stfuse.simulated.towns import _rows
-from stfuse.simulated.water import make_streams, paint_streams
 
 SMOOTH = np.zeros((1, 4))
 MIDDLE = np.array([500.0, 500.0])

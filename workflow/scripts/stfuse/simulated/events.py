@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
 from stfuse.simulated.covers import CODES
-from stfuse.simulated.landscape import Landscape
+from stfuse.simulated.land.landscape import Landscape
 from stfuse.simulated.settings import Settings, stream
 from stfuse.simulated.weather import make_weather
 

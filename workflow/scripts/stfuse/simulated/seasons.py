@@ -13,7 +13,7 @@ from stfuse.simulated.covers import CATCH, COVERS, Cover
 from stfuse.simulated.cropcalendar import MOST_CUTS, crop_calendar
 from stfuse.simulated.events import Event
 from stfuse.simulated.growth import REGREENING, add_up, standing
-from stfuse.simulated.landscape import Landscape
+from stfuse.simulated.land.landscape import Landscape
 from stfuse.simulated.settings import Settings, stream
 from stfuse.task import FloatArray
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stfuse.simulated.covers import BANDS, COVERS, NIR08, RED, Cover, material
-from stfuse.simulated.landscape import Landscape
+from stfuse.simulated.land.landscape import Landscape
 from stfuse.simulated.seasons import Growth
 from stfuse.simulated.settings import Settings, stream
 from stfuse.simulated.weather import Weather

@@ -21,8 +21,8 @@ from odc.geo.geobox import GeoBox
 from scipy import ndimage, sparse
 
 from stfuse.simulated.events import Event, draw_events
-from stfuse.simulated.landmap import land_of_map
-from stfuse.simulated.landscape import Landscape, draw_landscape
+from stfuse.simulated.land.landmap import land_of_map
+from stfuse.simulated.land.landscape import Landscape, draw_landscape
 from stfuse.simulated.seasons import Growth, Season, day_number, grow, make_seasons
 from stfuse.simulated.settings import Settings
 from stfuse.simulated.spectra import object_spectra

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stfuse.simulated.covers import CODES, FIELD_CLASSES
-from stfuse.simulated.parcels import Pieces, Polygon, Strip, divide, rectangle
-from stfuse.simulated.places import ROAD, TRACK, VERGE, Canvas, Plan
+from stfuse.simulated.land.parcels import Pieces, Polygon, Strip, divide, rectangle
+from stfuse.simulated.land.places import ROAD, TRACK, VERGE, Canvas, Plan
 from stfuse.simulated.settings import stream
 
 SECTION = 1600.0  # metres; a mile, by which much of North America is surveyed

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stfuse.simulated.covers import CODES
-from stfuse.simulated.parcels import Polygon, fill
-from stfuse.simulated.patches import Shape, draw_radius, draw_waves, grow, rest
+from stfuse.simulated.land.parcels import Polygon, fill
+from stfuse.simulated.land.patches import Shape, draw_radius, draw_waves, grow, rest
 from stfuse.simulated.settings import stream
 
 IntArray = NDArray[np.int32]

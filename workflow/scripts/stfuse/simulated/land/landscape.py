@@ -15,12 +15,12 @@ from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
 from stfuse.simulated.covers import CROPS, FIELD_CLASSES, check_land
-from stfuse.simulated.farmland import assign_crops, paint_fields
-from stfuse.simulated.parcels import Strip, rectangle
-from stfuse.simulated.places import ROAD, VERGE, Canvas, Plan, paint_woods
+from stfuse.simulated.land.farmland import assign_crops, paint_fields
+from stfuse.simulated.land.parcels import Strip, rectangle
+from stfuse.simulated.land.places import ROAD, VERGE, Canvas, Plan, paint_woods
+from stfuse.simulated.land.towns import paint_villages, town_everywhere
+from stfuse.simulated.land.water import make_streams, paint_lakes, paint_streams
 from stfuse.simulated.settings import Settings
-from stfuse.simulated.towns import paint_villages, town_everywhere
-from stfuse.simulated.water import make_streams, paint_lakes, paint_streams
 
 IntArray = NDArray[np.int32]
 Bounds = tuple[float, float, float, float]
@@ -78,7 +78,7 @@ def draw_landscape(
         nothing, as long as the margin needs no more than the same number of steps of `BEYOND`.
     settings : Settings
     known : (labels, cover), optional
-        Land from a map in place of the drawn land, see `landmap.land_of_map`.
+        Land from a map in place of the drawn land, see `land.landmap.land_of_map`.
 
     Raises
     ------

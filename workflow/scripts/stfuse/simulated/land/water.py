@@ -10,9 +10,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stfuse.simulated.parcels import Polygon
-from stfuse.simulated.patches import Shape, draw_radius, draw_waves, rest
-from stfuse.simulated.places import OPEN, ROAD, TREE, VERGE, Canvas, Plan
+from stfuse.simulated.land.parcels import Polygon
+from stfuse.simulated.land.patches import Shape, draw_radius, draw_waves, rest
+from stfuse.simulated.land.places import OPEN, ROAD, TREE, VERGE, Canvas, Plan
 from stfuse.simulated.settings import stream
 
 NARROWEST = 4.0  # metres; smaller brooks are not drawn

@@ -9,10 +9,10 @@ from itertools import pairwise
 import numpy as np
 from numba import njit
 
-from stfuse.simulated.farms import FARM, farm_count, paint_farms
-from stfuse.simulated.parcels import Polygon, divide, rectangle
-from stfuse.simulated.patches import Shape, draw_radius, draw_waves, rest
-from stfuse.simulated.places import ROAD, WAYSIDE, Canvas, Plan, street_angle, to_road
+from stfuse.simulated.land.farms import FARM, farm_count, paint_farms
+from stfuse.simulated.land.parcels import Polygon, divide, rectangle
+from stfuse.simulated.land.patches import Shape, draw_radius, draw_waves, rest
+from stfuse.simulated.land.places import ROAD, WAYSIDE, Canvas, Plan, street_angle, to_road
 from stfuse.simulated.settings import stream
 
 STREET = 7.5  # metres

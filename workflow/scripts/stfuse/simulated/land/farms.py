@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from stfuse.simulated.patches import Shape, draw_waves
-from stfuse.simulated.places import OPEN, Canvas, Plan, street_angle, to_road
+from stfuse.simulated.land.patches import Shape, draw_waves
+from stfuse.simulated.land.places import OPEN, Canvas, Plan, street_angle, to_road
 from stfuse.simulated.settings import stream
 
 FARM = 6700.0  # square metres of a farmstead
