@@ -168,7 +168,7 @@ def test_documents_link_to_one_another(products):
         hrefs = [link["href"] for link in document["links"] if link["rel"] == "item"]
         assert hrefs == [f"./{item['id']}/{item['id']}.json"]
         assert document["extent"]["spatial"]["bbox"] == [item["bbox"]]
-    root = catalog_document("small", ["landsat-c2-l2"])
+    root = catalog_document("small", ["landsat-c2-l2"], "abc")
     assert [li["href"] for li in root["links"] if li["rel"] == "child"] == ["./scenes/landsat-c2-l2/collection.json"]
 
 

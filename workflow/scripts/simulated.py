@@ -1,6 +1,7 @@
 """A synthetic world and the archive that observes it: results/simulated/{site}/."""
 
 import csv
+import hashlib
 import json
 import logging
 import multiprocessing
@@ -128,7 +129,7 @@ def simulate(
     _write_rows(outputs.phenology, SEASON_COLUMNS, _season_cells(world, numbers))
     _write_rows(outputs.events, EVENT_COLUMNS, _event_cells(world, numbers))
     with whole(outputs.catalog) as part:
-        _write_json(part, catalog_document(site["name"], list(items)))
+        _write_json(part, catalog_document(site["name"], list(items), checksum_of(outputs.scenes)))
     logger.info("scenes: %s", {name: len(own) for name, own in items.items()})
 
 
@@ -260,6 +261,15 @@ def _write_rows(path: Path, columns: Sequence[str], rows: Iterator[list[object]]
         table = csv.writer(out, lineterminator="\n")
         table.writerow(columns)
         table.writerows(rows)
+
+
+def checksum_of(folder: Path) -> str:
+    """SHA-256 of all files below a folder, with their names."""
+    found = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        found.update(str(path.relative_to(folder)).encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

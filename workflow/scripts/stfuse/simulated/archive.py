@@ -191,7 +191,7 @@ def collection_document(name: str, title_text: tuple[str, str], items: Sequence[
     }
 
 
-def catalog_document(site: str, collections: Sequence[str]) -> dict[str, Any]:
+def catalog_document(site: str, collections: Sequence[str], checksum: str) -> dict[str, Any]:
     """The root catalogue, for ``catalog.json`` beside the folder ``scenes``."""
     links = [{"rel": "root", "href": "./catalog.json", "type": "application/json"}]
     links += [
@@ -202,6 +202,8 @@ def catalog_document(site: str, collections: Sequence[str]) -> dict[str, Any]:
         "stac_version": VERSION,
         "id": f"simulated-{site}",
         "description": f"{NOTE} Synthetic world of site {site}.",
+        # Scenes that are other than before make another catalogue, by which whoever made something of them knows.
+        "stfuse:checksum": checksum,
         **MARK,
         "links": links,
     }
