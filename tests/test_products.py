@@ -139,7 +139,9 @@ def test_nothing_was_fitted_or_registered_to_a_hidden_date(small: Path) -> None:
 def test_the_report_embeds_every_figure(small: Path) -> None:
     figures = sorted((small / "figures").rglob("*.png"))
     kinds = {re.sub(r"_\d.*", "", path.stem) for path in figures}
-    assert kinds == {"phenology", "prediction", "profiles", "quality", "scatter", "scenes", "scores", "training"}
+    assert kinds == {
+        "phenology", "prediction", "profiles", "quality", "scatter", "scenes", "scores", "sensors", "training", "year",
+    }  # fmt: skip
     report = (small / "report_small.html").read_text(encoding="utf-8")
     embedded = {base64.b64decode(found) for found in re.findall(r'src="data:image/png;base64,([^"]+)"', report)}
     assert [str(path) for path in figures if path.read_bytes() not in embedded] == []
