@@ -108,6 +108,17 @@ def test_shares_are_of_the_site_s_area_not_of_the_raster_s() -> None:
     assert site_share(mask == 4, grid, CRS, BOUNDS) == usable.mean()
 
 
+def test_a_share_of_large_pixels_is_counted_on_tenths_of_them() -> None:
+    # MODIS over a site of 6.4 km: a column of three pixels in ten is clear, and the grid reaches over the site's edge.
+    bounds = (0.0, 0.0, 6400.0, 6400.0)
+    grid = site_grid(CRS, (-460.0, -460.0, 6900.0, 6900.0), 460)
+    mask = np.full(grid.shape, 255, np.uint8)
+    mask[:, 1:4] = 0
+    covered, usable = over_site(mask, grid, "modis_quality", CRS, bounds, 0)
+    assert covered.shape == (160, 160)
+    assert usable.mean() == pytest.approx(3 * 460 / 6400, abs=0.005)
+
+
 def test_masks_of_different_grids_meet_on_the_same_pixels_of_the_site() -> None:
     west = site_grid(CRS, (-60.0, 0.0, 120.0, 240.0), 20)
     east = site_grid(CRS, (120.0, -30.0, 300.0, 270.0), 30)

@@ -156,6 +156,8 @@ def test_names_of_sensors_and_of_collections_are_their_own():
      ({"seed": 1, "clear_share": 1.5}, "clear_share"), ({"seed": 1, "land": {"maiz": 1}}, "maiz"),
      ({"seed": 1, "resolution": 1}, "resolution"), ({"seed": 1, "clear": {"modis": ["2023-13-01"]}}, "2023-13-01"),
      ({"seed": 1, "seasons": {"maize": {"t9": 1}}}, "t9"), ({"seed": 1, "calendar": {"modis": {"every": 0}}}, "every"),
+     ({"seed": 1, "noise": float("nan")}, "noise"), ({"seed": 1.5}, "seed"), ({"seed": 1, "land": ["maize"]}, "land"),
+     ({"seed": 1, "temperature": [3]}, "temperature"), ({"seed": 1, "seasons": {"maize": None}}, "seasons"),
      ({"seed": 1, "land": {"maize": -1}}, "maize"), ({"seed": 1, "land": {"maize": 0}}, "land")],
 )  # fmt: skip
 def test_wrong_settings_are_named(entry, word):

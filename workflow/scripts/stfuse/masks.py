@@ -32,7 +32,7 @@ clouds was above the neighbouring days' by 0.056 within 10 m of the edge, 0.032 
 """
 
 SHARE_PIXEL = 10.0
-"""Metres; shares of a site's area are counted on pixels of this size."""
+"""Metres; shares of a site's area are counted on pixels of this size, or of as many tens as a mask has hundreds."""
 
 
 FULL, MAGNITUDE = 0, 1
@@ -160,11 +160,12 @@ def over_site(
 
 
 def site_flags(flags: BoolArray, grid: GeoBox, crs: str, bounds: tuple[float, float, float, float]) -> BoolArray:
-    """Flags on any grid, brought to a site's pixels of `SHARE_PIXEL` metres.
+    """Flags on any grid, brought to small pixels of a site, the same for all grids of alike pixels.
 
-    Small pixels, because a coarse grid reaches over the site's edge or stops short of it.
+    Small, because a coarse grid reaches over the site's edge or stops short of it; a tenth of the grid's own will do.
     """
-    return carry(flags, grid, site_grid(crs, bounds, SHARE_PIXEL))
+    pixel = SHARE_PIXEL * max(1, int(abs(grid.resolution.x) // (10 * SHARE_PIXEL)))
+    return carry(flags, grid, site_grid(crs, bounds, pixel))
 
 
 def site_share(flags: BoolArray, grid: GeoBox, crs: str, bounds: tuple[float, float, float, float]) -> float:

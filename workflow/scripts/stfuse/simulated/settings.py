@@ -159,10 +159,16 @@ def read_settings(entry: Mapping[str, Any], site: str) -> Settings:
         raise InputError(f"`simulated:` in {where} has unknown settings {unknown}", f"the settings are {known}")
     if "seed" not in entry:
         raise InputError(f"`simulated:` in {where} has no seed", "write seed: 1")
-    wrong = [k for k, v in entry.items() if k not in NOT_NUMBERS and (not isinstance(v, (int, float)) or v < 0)]
+    wrong = [k for k, v in entry.items() if k not in NOT_NUMBERS and (not isinstance(v, (int, float)) or not v >= 0)]
+    wrong += ["seed"] if not isinstance(entry["seed"], int) and "seed" not in wrong else []
     if wrong:
         raise InputError(
             f"`simulated:` in {where}: {wrong} must be numbers from 0 on, or true and false", "correct them"
+        )
+    kinds = [k for k in ("land", "seasons", "calendar", "clear") if not isinstance(entry.get(k, {}), Mapping)]
+    if kinds or not all(isinstance(v, Mapping) for v in entry.get("seasons", {}).values()):
+        raise InputError(
+            f"`simulated:` in {where}: {kinds or 'each class of seasons'} must have entries", "write `name: value`"
         )
     own = dict(entry)
     if "temperature" in own:
@@ -191,6 +197,9 @@ def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
     odd = sorted(f"{c}: {key}" for c, values in settings.seasons.items() for key in values if key not in CURVE_KEYS)
     if odd:
         yield f"`seasons:` has unknown settings {odd}", f"the settings are {list(CURVE_KEYS)}"
+    degrees = settings.temperature
+    if len(degrees) != 2 or not all(isinstance(v, (int, float)) for v in degrees):
+        yield f"temperature is {list(degrees)}", "give the mean of the year and its swing, two numbers"
     if not settings.clear_share <= 1:
         yield f"clear_share is {settings.clear_share}", "give a share 0..1"
     if settings.resolution < SMALLEST_CELL:
