@@ -46,7 +46,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def write_scene(scenes: Path, day: str, level: float, cloudy: bool) -> None:
     """A Sentinel-2 item like the archive's, with its bands and its SCL."""
-    name = f"S2A_T31XXX_{day.replace('-', '')}"
+    name = f"S2A_T31SIM_{day.replace('-', '')}"
     folder = scenes / COLLECTION / name
     folder.mkdir(parents=True)
     assets = {}

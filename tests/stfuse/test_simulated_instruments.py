@@ -10,7 +10,7 @@ from small_sensors import DAY, MODULES, NAMES, truth
 from stfuse.brdf import c_factor
 from stfuse.grid import coarser, site_grid
 from stfuse.simulated.covers import BANDS, COVERS
-from stfuse.simulated.directions import reflectance_factor, sun_zenith
+from stfuse.simulated.directions import reflectance_factor, zenith_of_sun
 from stfuse.simulated.instruments import delivered_grid, gather, mean_matrix, overpass_time, sun
 from stfuse.simulated.sensors import landsat8, sentinel2, sentinel2_coarse, venus
 from stfuse.simulated.sensors.optical import Optics, reach, scene_shift
@@ -89,7 +89,7 @@ def test_the_sun_stands_where_it_should():
     assert sun(date(2023, 6, 21), 12, 50)[0] == pytest.approx(63.4, abs=0.3)
     assert 90 < sun(date(2023, 6, 21), 10.5, 50)[1] < 180
     assert sun(date(2023, 6, 21), 12, -50)[1] == pytest.approx(0, abs=0.1)
-    assert sun_zenith(small_world.world(), DAY, 12.0) == pytest.approx(27.8, abs=0.5)
+    assert zenith_of_sun(small_world.world(), DAY, 12.0) == pytest.approx(27.8, abs=0.5)
     assert overpass_time(10.5, DAY, 30.0).hour == 8
 
 
@@ -149,7 +149,7 @@ def test_coarse_scenes_are_of_the_days_of_sentinel2():
 
 def test_factors_of_directions_are_one_where_the_truth_is_and_grow_with_strength():
     world = small_world.world()
-    reference = sun_zenith(world, DAY, sentinel2.INSTRUMENT.hour)
+    reference = zenith_of_sun(world, DAY, sentinel2.INSTRUMENT.hour)
     off, on, double = (small_world.settings(brdf=b) for b in (0, 1, 2))
     np.testing.assert_allclose(reflectance_factor(world, on, DAY, reference, 0, 0), 1, atol=1e-6)
     np.testing.assert_array_equal(reflectance_factor(world, off, DAY, 60, 30, 0), 1)
@@ -163,7 +163,7 @@ def test_factors_of_directions_are_one_where_the_truth_is_and_grow_with_strength
 
 def test_the_c_factor_takes_away_what_directions_do_but_for_a_rest_of_each_class():
     world, settings = small_world.world(), small_world.settings(brdf=1)
-    reference = sun_zenith(world, DAY, sentinel2.INSTRUMENT.hour)
+    reference = zenith_of_sun(world, DAY, sentinel2.INSTRUMENT.hour)
     seen = reflectance_factor(world, settings, DAY, reference, 25, 0)[:, BANDS.index("red")]
     corrected = seen * c_factor("red", reference, 25, 0)
     like_roy = [COVERS[c].volume == COVERS[c].geometry == 1 for c in world.land.cover]

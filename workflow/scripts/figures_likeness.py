@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from stfuse.errors import InputError
+from stfuse.frames import read_table
 from stfuse.job import job, whole
 from stfuse.likeness import Archive, unadjusted, windows
 from stfuse.likeness_table import cloud_statistics, compare, statistics, unlike
@@ -58,7 +59,7 @@ def draw_likeness(
     patches = list(windows(archives["simulated"], (box.right - box.left, box.top - box.bottom)))
     found = [statistics(patch, days) for patch in patches]
     compared = [compare(statistics(archives["real"], days), found)]
-    clouds = {name: read_scenes(Path(site["scenes"])) for name, site in sites.items()}
+    clouds = {name: read_table(Path(site["scenes"])) for name, site in sites.items()}
     compared.append(compare(cloud_statistics(clouds["real"]), [cloud_statistics(clouds["simulated"])]))
     joined = pd.concat(compared, ignore_index=True)
     real = Side(str(sites["real"]["title"]), [archives["real"]], clouds["real"], sensors)
@@ -85,14 +86,6 @@ def read_archive(site: Mapping[str, Any], bands: Sequence[str]) -> Archive:
     except (OSError, ValueError) as error:
         raise InputError(f"{site['bandpass']} cannot be read ({error})", REMAKE) from error
     return Archive(series["fine"], unadjusted(series["coarse"], lines))
-
-
-def read_scenes(path: Path) -> pd.DataFrame:
-    """The table of all acquisitions."""
-    try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as a table ({error})", REMAKE) from error
 
 
 if __name__ == "__main__":

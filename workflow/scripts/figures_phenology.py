@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from stfuse.errors import InputError
+from stfuse.frames import read_table
 from stfuse.job import job, whole
 from stfuse.logistic import DATE_WORDS
 from stfuse.plots import to_png
 from stfuse.plots_phenology import field_errors, phenology_figure
-from stfuse.raster import REMAKE, read_image
+from stfuse.raster import read_image
 from stfuse.transitions import true_dates
 
 if TYPE_CHECKING:
@@ -56,19 +55,12 @@ def draw_phenology(
     dates = {words: {source: layers[name] for source, layers in found.items()} for words, name in SHOWN.items()}
     errors = {}
     if known is not None:
-        truth = true_dates(_read(known))
-        of_fields = {source: field_errors(_read(path), truth) for source, path in tables.items()}
+        truth = true_dates(read_table(known))
+        of_fields = {source: field_errors(read_table(path), truth) for source, path in tables.items()}
         errors = {DATE_WORDS[name]: {s: found[name] for s, found in of_fields.items()} for name in COMPARED}
     figure = phenology_figure(dates, grid, year, errors, title)
     with whole(png) as part:
         part.write_bytes(to_png(figure))
-
-
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as a table ({error})", REMAKE) from error
 
 
 if __name__ == "__main__":

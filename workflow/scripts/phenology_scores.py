@@ -3,12 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from stfuse.errors import InputError
+from stfuse.frames import read_table
 from stfuse.job import job, whole
 from stfuse.logistic import CURVE_NAMES, DATE_NAMES
-from stfuse.raster import REMAKE
 from stfuse.transitions import date_errors, true_dates
 
 if TYPE_CHECKING:
@@ -36,22 +33,11 @@ def compare_phenology(tables: list[Path], truth: Path, out: Path) -> None:
     InputError
         If a table is missing or lacks a column.
     """
-    found = [_read(path, (*KEYS, "field", *DATE_NAMES)) for path in tables]
-    known = true_dates(_read(truth, ("field", "class", *CURVE_NAMES)))
+    found = [read_table(path, (*KEYS, "field", *DATE_NAMES)) for path in tables]
+    known = true_dates(read_table(truth, ("field", "class", *CURVE_NAMES)))
     errors = date_errors(found, known, KEYS)
     with whole(out) as part:
         errors.to_csv(part, index=False, float_format="%.4g", lineterminator="\n")
-
-
-def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as a table ({error})", REMAKE) from error
-    missing = [c for c in columns if c not in table.columns]
-    if missing:
-        raise InputError(f"{path} lacks the columns {missing}; it has {list(table.columns)}", REMAKE)
-    return table
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ LOWEST_SUN = 80.0
 SMALLEST, LARGEST = 0.3, 2.0
 
 
-def sun_zenith(world: World, day: date, hour: float) -> float:
+def zenith_of_sun(world: World, day: date, hour: float) -> float:
     """Zenith angle of the sun over the site in degrees, at a local solar time in hours (12 = noon)."""
     _, (_, latitude) = site_centre(world)
     return 90 - sun(day, hour, latitude)[0]
@@ -54,8 +54,7 @@ def reflectance_factor(
     """
     if settings.brdf == 0:
         return np.ones((len(world.land.cover), len(BANDS)), np.float32)
-    _, (_, latitude) = site_centre(world)
-    reference = 90 - sun(day, SENTINEL2_HOUR, latitude)[0]
+    reference = zenith_of_sun(world, day, SENTINEL2_HOUR)
     ratio = shape(sun_zenith, view_zenith, relative_azimuth) / shape(reference, 0.0, 0.0)
     factor = np.clip(1 + settings.brdf * (ratio - 1), SMALLEST, LARGEST)
     return np.asarray(factor[world.land.cover], np.float32)
