@@ -1,88 +1,36 @@
-"""The kernels shared by STARFM and its relatives."""
+"""Spread of images and the search for similar pixels."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-import pytest
 
 import naive
-from stfuse.methods.starfm_si import Params
-from stfuse.similar import blend, image_sd, inverse_distance, window_sd
+from stfuse.similar import image_sd, window_sd
 from stfuse.task import FloatArray
 
 
-@dataclass(frozen=True)
-class Pairs:
-    fine: FloatArray
-    coarse: FloatArray
-    now: FloatArray
-
-
-def make_pairs(count: int, shape: tuple[int, int] = (24, 22), gaps: float = 0.05, seed: int = 0) -> Pairs:
+def make_images(count: int, shape: tuple[int, int] = (24, 22), gaps: float = 0.2, seed: int = 0) -> FloatArray:
+    """Images (image, y, x) of noise with gaps."""
     rng = np.random.default_rng(seed)
-    fine, coarse = (rng.uniform(0.2, 0.5, (count, *shape)).astype(np.float32) for _ in range(2))
-    fine[rng.random(fine.shape) < gaps] = np.nan
-    coarse[rng.random(coarse.shape) < gaps] = np.nan
-    now = rng.uniform(0.2, 0.5, shape).astype(np.float32)
-    return Pairs(fine, coarse, now)
-
-
-@pytest.mark.parametrize("count", [1, 2, 3])
-@pytest.mark.parametrize(
-    "settings", [{}, {"strict": False, "temporal_weight": True}, {"weight": "log", "max_weight": True}]
-)
-def test_any_number_of_pairs_equals_the_slow_version(count: int, settings: dict[str, Any]) -> None:
-    pairs, rules = make_pairs(count), Params(window=7, **settings)
-    tolerance = np.linspace(0.02, 0.1, count, dtype=np.float32)[:, None, None]
-    expected = naive.starfm(pairs.fine, pairs.coarse, pairs.now, tolerance, rules)
-    np.testing.assert_allclose(
-        blend(pairs.fine, pairs.coarse, pairs.now, tolerance, rules), expected, rtol=0, atol=2e-6
-    )
-
-
-def test_the_order_of_pairs_does_not_matter() -> None:
-    pairs, rules, tolerance = make_pairs(2), Params(window=7), np.float32(0.1)
-    swapped = blend(pairs.fine[::-1], pairs.coarse[::-1], pairs.now, tolerance, rules)
-    np.testing.assert_allclose(blend(pairs.fine, pairs.coarse, pairs.now, tolerance, rules), swapped, rtol=0, atol=1e-6)
-
-
-def test_weights_sum_to_one() -> None:
-    """Adding a constant to the target's coarse image adds it to the prediction, whatever the weights are."""
-    pairs, rules = make_pairs(2, gaps=0.0), Params(window=9, sigma_coarse=10.0)  # every sample passes the filters
-    first = blend(pairs.fine, pairs.coarse, pairs.now, np.float32(1), rules)
-    second = blend(pairs.fine, pairs.coarse, pairs.now + np.float32(0.125), np.float32(1), rules)
-    np.testing.assert_allclose(second - first, 0.125, rtol=0, atol=1e-6)
-
-
-def test_without_a_candidate_the_centre_forecasts_alone() -> None:
-    pairs, rules = make_pairs(2, gaps=0.0), Params(window=9)
-    expected = (pairs.fine + pairs.now - pairs.coarse).mean(axis=0)
-    np.testing.assert_allclose(blend(pairs.fine, pairs.coarse, pairs.now, np.float32(0), rules), expected, atol=1e-6)
-
-
-def test_a_pair_that_is_not_observed_at_the_centre_leaves_it_to_the_other() -> None:
-    pairs, rules = make_pairs(2, gaps=0.0), Params(window=1)
-    pairs.fine[0, 5, 5] = np.nan
-    found = blend(pairs.fine, pairs.coarse, pairs.now, np.float32(0.1), rules)
-    assert found[5, 5] == pytest.approx(pairs.fine[1, 5, 5] + pairs.now[5, 5] - pairs.coarse[1, 5, 5], abs=1e-6)
+    values = rng.uniform(0.2, 0.5, (count, *shape)).astype(np.float32)
+    values[rng.random(values.shape) < gaps] = np.nan
+    return values
 
 
 def test_window_sd_equals_the_slow_version() -> None:
-    values = make_pairs(1, gaps=0.2).fine[0]
+    values = make_images(1)[0]
     np.testing.assert_allclose(window_sd(values, 5), naive.window_sd(values, 5), rtol=1e-5, atol=1e-7)
 
 
 def test_image_sd_is_over_observed_pixels_and_zero_where_there_are_none() -> None:
-    values = make_pairs(3, gaps=0.2).fine[None]
+    values = make_images(3)[None]
     values[0, 2] = np.nan
-    np.testing.assert_allclose(image_sd(values), [[np.nanstd(values[0, 0]), np.nanstd(values[0, 1]), 0]], rtol=1e-6)
+    expected = [[np.nanstd(values[0, 0]), np.nanstd(values[0, 1]), 0]]
+    np.testing.assert_allclose(image_sd([values]), expected, rtol=1e-6)
 
 
-def test_nearness_is_one_at_the_centre_and_half_at_the_scale() -> None:
-    table = inverse_distance(7, 3.0)
-    assert table[3, 3] == 1
-    assert table[3, 0] == table[0, 3] == table[6, 3] == pytest.approx(0.5)
-    np.testing.assert_array_equal(inverse_distance(7, 0), inverse_distance(7, 3.5))
+def test_image_sd_of_pieces_is_that_of_the_whole() -> None:
+    values = make_images(4, (50, 60))[:, None] + np.float32(100)  # a level that swallows the squares
+    values[..., :20, :30] = np.nan
+    parts = [values[..., r : r + 20, c : c + 30] for r in range(0, 50, 20) for c in range(0, 60, 30)]
+    np.testing.assert_allclose(image_sd(parts), np.nanstd(values.astype(np.float64), axis=(2, 3)), rtol=1e-5)

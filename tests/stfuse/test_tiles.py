@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,11 +16,12 @@ from factory import make_grid, make_task
 from stfuse import tiles
 from stfuse.errors import InputError
 from stfuse.grid import coarser, degrade, regrid
+from stfuse.needs import Needs
 from stfuse.task import FloatArray, State, Task
 
 
 def method(predict: Any, halo: int | None = 0, **more: Any) -> Any:
-    return SimpleNamespace(predict=predict, halo=lambda params: halo, **more)
+    return SimpleNamespace(predict=predict, halo=lambda params: halo, NEEDS=Needs(), **more)
 
 
 @settings(max_examples=60, deadline=None)
@@ -104,20 +106,84 @@ def test_a_method_without_halo_sees_the_whole_scene() -> None:
     assert len(shapes) == 21 and max(s[0] for s in shapes[1:]) <= 10 + 2 * (1 + 3 * tiles.MARGIN)
 
 
-def test_prepare_sees_the_whole_scene_once() -> None:
+def test_prepare_goes_through_the_whole_scene_before_the_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
 
-    def prepare(task: Task, state: State, params: Any) -> State:
-        calls.append(task.fine.values.shape[2:])
-        return {**state, "mean": task.fine.values.mean()}
+    def prepare(pieces: Any, state: State, params: Any) -> State:
+        for _ in range(2):  # as often as it likes
+            cores = [task.fine.values[..., *task.core] for task in pieces]
+            calls.append([core.shape[2:] for core in cores])
+        return {**state, "mean": np.concatenate([core.ravel() for core in cores]).mean(dtype=np.float64)}
 
     def predict(task: Task, state: State, params: Any) -> FloatArray:
         return np.full_like(task.fine.values, state["mean"])
 
     task = make_task((50, 40), references=("2018-05-01",))
     values = tiles.predict("m", method(predict, prepare=prepare), task, {}, None, size=10)
-    assert calls == [(50, 40)]
-    np.testing.assert_array_equal(values, task.fine.values.mean())
+    assert calls == [[(50, 40)]] * 2  # pieces of `SIZE`, whatever the size of the tiles
+    np.testing.assert_array_equal(values, np.float32(task.fine.values.mean(dtype=np.float64)))
+    parts = [p.fine.values[..., *p.core] for p in tiles.pieces(tiles.Whole(task), 3, size=30)]
+    assert [part.shape[2:] for part in parts] == [(30, 30), (30, 10), (20, 30), (20, 10)]
+    assert sum(part.sum(dtype=np.float64) for part in parts) == pytest.approx(task.fine.values.sum(dtype=np.float64))
+
+
+def test_a_tile_says_where_its_answer_counts() -> None:
+    def predict(task: Task, state: State, params: Any) -> FloatArray:
+        out = np.full_like(task.fine.values, np.nan)
+        top, bottom, left, right = task.edges
+        out[..., top:bottom, left:right] = task.fine.values[..., *task.core]
+        return out
+
+    task = make_task((50, 40), references=("2018-05-01",))
+    np.testing.assert_array_equal(tiles.predict("m", method(predict, halo=2), task, {}, None, 17), task.fine.values)
+    assert task.edges == (0, 50, 0, 40)
+
+
+def test_threads_give_the_bits_of_one_and_are_all_used() -> None:
+    names: set[str] = set()
+    meet = threading.Barrier(3, timeout=20)
+
+    def predict(task: Task, state: State, params: Any) -> FloatArray:
+        name = threading.current_thread().name
+        if name not in names:
+            names.add(name)
+            meet.wait()  # none goes on before three are here
+        return regrid(task.coarse.values[:1], task.coarse.grid, task.fine.grid, "cubic")
+
+    task = make_task((400, 300), references=("2018-05-01",))
+    values = tiles.predict("m", method(predict), task, {}, None, threads=3)
+    assert len(names) == 3
+    meet = threading.Barrier(1)
+    np.testing.assert_array_equal(values, tiles.predict("m", method(predict), task, {}, None))
+
+
+def test_a_network_has_the_threads_to_itself() -> None:
+    names: set[str] = set()
+
+    def predict(task: Task, state: State, params: Any) -> FloatArray:
+        names.add(threading.current_thread().name)
+        return task.fine.values
+
+    task = make_task((300, 300), references=("2018-05-01",))
+    own = SimpleNamespace(predict=predict, halo=lambda params: 0, NEEDS=Needs(gpu=True))
+    tiles.predict("m", cast(Any, own), task, {}, None, size=100, threads=3)
+    assert len(names) == 1
+
+
+def test_an_error_in_one_tile_ends_the_others() -> None:
+    done: list[int] = []
+
+    def predict(task: Task, state: State, params: Any) -> FloatArray:
+        if not done:
+            done.append(0)
+            raise InputError("found", "cure")
+        done.append(1)
+        return task.fine.values
+
+    task = make_task((400, 400), references=("2018-05-01",))
+    with pytest.raises(InputError, match="found"):
+        tiles.predict("m", method(predict), task, {}, None, size=20, threads=2)
+    assert len(done) < 100
 
 
 @pytest.mark.parametrize("wrong", [lambda v: v[0], lambda v: v[..., :-1], lambda v: v.astype(np.float64)])

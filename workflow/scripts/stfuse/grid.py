@@ -142,6 +142,28 @@ def degrade(values: FloatArray, source: GeoBox, target: GeoBox, min_valid: float
     return mean
 
 
+def degrade_inside(values: FloatArray, source: GeoBox, target: GeoBox, min_valid: float = 0.5) -> FloatArray:
+    """Area mean over what of each larger pixel lies inside the source.
+
+    Unlike `degrade`, which counts the area outside as unobserved, this keeps the larger pixels that the
+    scene's edge cuts: without them the last fine rows would have no prediction.
+
+    Parameters
+    ----------
+    values : ndarray, shape (..., y, x), float32
+    min_valid : float
+        A target pixel with less than this share of its area inside the source observed becomes NaN.
+
+    Returns
+    -------
+    ndarray, shape (..., target y, target x), float32
+    """
+    mean = regrid(values, source, target, "average")
+    seen = regrid(np.isfinite(values).astype(np.float32), source, target, "average")
+    mean[~(seen >= min_valid)] = np.nan
+    return mean
+
+
 def _inside(source: GeoBox, target: GeoBox) -> FloatArray:
     """Share of each target pixel's area that lies within the source grid, shape (y, x)."""
     to_source = ~source.affine * target.affine

@@ -26,6 +26,8 @@ class Needs:
     references : {"none", "nearest", "bracketing", "all"}
         Which fine dates accompany a target: none, the nearest, the nearest before and
         after (the two nearest where one side is empty), or every usable one.
+    also : tuple of str
+        What else of these a config entry may ask for by ``references:``: one pair or two, say.
     coarse : bool
         Whether a coarse image of the target date is needed.
     pairs : bool
@@ -42,6 +44,7 @@ class Needs:
     """
 
     references: References = "none"
+    also: tuple[References, ...] = ()
     coarse: bool = True
     pairs: bool = False
     aux: tuple[str, ...] = ()

@@ -12,9 +12,13 @@ from odc.geo.geobox import GeoBox
 
 from stfuse.needs import Needs
 
-__all__ = ["FloatArray", "Needs", "Sample", "Series", "State", "Task", "no_fit"]
+__all__ = ["FloatArray", "Needs", "Sample", "Series", "State", "Task", "Window", "no_fit"]
 
 FloatArray = NDArray[np.float32]
+Window = tuple[slice, slice]
+"""Rows and columns of a grid."""
+
+EVERYWHERE: Window = (slice(None), slice(None))
 State = dict[str, NDArray[Any]]
 """What `fit` learned: plain named arrays, so that a state file needs neither pickle nor torch."""
 
@@ -81,6 +85,9 @@ class Task:
         Coarse pixel / fine pixel, not always whole.
     dates : ndarray, shape (time,), datetime64[D]
         The dates to predict.
+    core : (slice, slice)
+        Rows and columns of the fine grid where the answer counts. What lies around them is there to look
+        at: a method may save itself the work of answering for it.
     """
 
     fine: Series
@@ -88,6 +95,13 @@ class Task:
     ratio: float
     dates: NDArray[np.datetime64]
     aux: Mapping[str, Series] = field(default_factory=dict)
+    core: Window = EVERYWHERE
+
+    @property
+    def edges(self) -> tuple[int, int, int, int]:
+        """The core as numbers: first row, row after the last, first column, column after the last."""
+        rows, columns = (part.indices(n)[:2] for part, n in zip(self.core, self.fine.grid.shape, strict=True))
+        return *rows, *columns
 
 
 Sample = tuple[Task, FloatArray]

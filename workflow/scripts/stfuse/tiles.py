@@ -1,32 +1,92 @@
-"""Predicting a scene piece by piece, with the bits of the whole."""
+"""Predicting a scene piece by piece, on several threads, with the bits of the whole."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Any, Protocol, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from tqdm import tqdm
 
 from stfuse.errors import InputError
 from stfuse.methods import Method
-from stfuse.task import FloatArray, Series, State, Task
+from stfuse.task import FloatArray, Series, State, Task, Window
 
-__all__ = ["SIZE", "Tile", "crop", "plan", "predict"]
+__all__ = ["SIZE", "Scene", "Tile", "Whole", "covering", "crop", "pieces", "plan", "predict", "predict_into"]
 
 SIZE = 1024
-"""Fine pixels on each side of a tile without its surroundings."""
+"""Most fine pixels on each side of a tile without its surroundings."""
+
+LEAST = 128
+"""Fewest of them, where a scene is cut finer so that every thread has work."""
 
 MARGIN = 4
 """Coarse pixels read around a tile beyond the method's halo.
 
 Lanczos reaches 3 coarse pixels, and a degraded reference needs the whole coarse pixel at its end. Whatever
-a method does with coarse images by these kernels is therefore right where its own halo begins.
+a method does with coarse images within this reach is therefore right where its own halo begins.
 """
 
-Window = tuple[slice, slice]
+
+class Scene(Protocol):
+    """A task that may be larger than the memory: what it is about, and a way to see any part of it."""
+
+    @property
+    def grid(self) -> GeoBox:
+        """The fine grid."""
+
+    @property
+    def grids(self) -> Iterable[GeoBox]:
+        """The grids of the coarse and the auxiliary series."""
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Bands of the prediction."""
+
+    @property
+    def dates(self) -> NDArray[np.datetime64]:
+        """Dates to predict."""
+
+    def crop(self, window: Window) -> Task:
+        """The task for a window of the fine grid; called by several threads at a time."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A scene that is in memory; see `Scene`."""
+
+    task: Task
+
+    @property
+    def grid(self) -> GeoBox:
+        """The fine grid."""
+        return self.task.fine.grid
+
+    @property
+    def grids(self) -> Iterable[GeoBox]:
+        """The grids of the coarse and the auxiliary series."""
+        return [self.task.coarse.grid, *(series.grid for series in self.task.aux.values())]
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Bands of the prediction."""
+        return self.task.fine.bands
+
+    @property
+    def dates(self) -> NDArray[np.datetime64]:
+        """Dates to predict."""
+        return self.task.dates
+
+    def crop(self, window: Window) -> Task:
+        """The task for a window of the fine grid; nothing is copied."""
+        return crop(self.task, window)
 
 
 @dataclass(frozen=True)
@@ -71,7 +131,7 @@ def plan(shape: tuple[int, int], size: int, context: int) -> Iterator[Tile]:
             yield Tile((rows, columns), (outer_rows, outer_columns))
 
 
-def _covering(grid: GeoBox, part: GeoBox) -> Window:
+def covering(grid: GeoBox, part: GeoBox) -> Window:
     """The window of `grid` that covers `part` with MARGIN pixels around; all of it if the two are turned."""
     to_grid = ~grid.affine * part.affine
     if grid.crs != part.crs or abs(to_grid.b) + abs(to_grid.d) > 1e-9:
@@ -97,17 +157,44 @@ def _cut(series: Series, window: Window) -> Series:
 def crop(task: Task, window: Window) -> Task:
     """The task for a window of its fine grid: fine images by pixels, the others by what covers them."""
     fine = _cut(task.fine, window)
-    coarse = _cut(task.coarse, _covering(task.coarse.grid, fine.grid))
-    aux = {name: _cut(series, _covering(series.grid, fine.grid)) for name, series in task.aux.items()}
+    coarse = _cut(task.coarse, covering(task.coarse.grid, fine.grid))
+    aux = {name: _cut(series, covering(series.grid, fine.grid)) for name, series in task.aux.items()}
     return Task(fine, coarse, task.ratio, task.dates, aux)
 
 
-def _context(task: Task, halo: int) -> int:
+def _context(scene: Scene, halo: int) -> int:
     """Fine pixels around a tile: the method's halo and the reach of resampling on the coarsest grid."""
-    own = abs(task.fine.grid.affine.a)
-    grids = [task.coarse.grid, *(series.grid for series in task.aux.values())]
-    coarsest = max(abs(grid.affine.a) / own for grid in grids)
+    own = abs(scene.grid.affine.a)
+    coarsest = max((abs(grid.affine.a) / own for grid in scene.grids), default=1.0)
     return halo + math.ceil(MARGIN * max(coarsest, 1.0))
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """The scene's pieces, each read when it is its turn; to be gone through as often as one likes."""
+
+    scene: Scene
+    halo: int | None
+    size: int
+
+    def __iter__(self) -> Iterator[Task]:
+        height, width = self.scene.grid.shape
+        size = max(height, width) if self.halo is None else self.size
+        for tile in plan((height, width), size, _context(self.scene, self.halo or 0)):
+            yield replace(self.scene.crop(tile.outer), core=tile.inner)
+
+
+def pieces(scene: Scene, halo: int | None, size: int = SIZE) -> Iterable[Task]:
+    """The scene in pieces whose cores cover it once, one at a time: what `prepare` goes through.
+
+    Parameters
+    ----------
+    halo : int or None
+        Fine pixels around each core, beside what resampling needs; None = the scene as one piece.
+    size : int
+        Most fine pixels on a side of a core.
+    """
+    return _Pieces(scene, halo, size)
 
 
 def _predict_once(name: str, method: Method, task: Task, state: State, params: Any) -> FloatArray:
@@ -122,22 +209,43 @@ def _predict_once(name: str, method: Method, task: Task, state: State, params: A
     return values
 
 
-def predict(name: str, method: Method, task: Task, state: State, params: Any, size: int = SIZE) -> FloatArray:
-    """Predict a task in tiles as large as `size`, with the bits that one call for the whole gives.
+def _tiles(scene: Scene, halo: int | None, size: int, threads: int) -> list[Tile]:
+    """Tiles of at most `size`; smaller where that gives each thread something to do."""
+    height, width = scene.grid.shape
+    if halo is None:
+        return list(plan((height, width), max(height, width), 0))
+    if threads > 1:
+        size = min(size, max(LEAST, math.ceil(math.sqrt(height * width / (8 * threads)))))
+    return list(plan((height, width), size, _context(scene, halo)))
 
-    A method may define ``prepare(task, state, params) -> State`` for what it must know of the whole
-    scene (image statistics); it is called once, before the tiles.
+
+def predict_into(
+    put: Callable[[Window, FloatArray], None],
+    name: str,
+    method: Method,
+    scene: Scene,
+    state: State,
+    params: Any,
+    size: int = SIZE,
+    threads: int = 1,
+) -> None:
+    """Predict a scene of any size in tiles, with the bits that one call for the whole gives.
+
+    A method may define ``prepare(pieces, state, params) -> State`` for what it must know of the whole
+    scene (statistics of an image); it is called once, before the tiles, with `pieces`, whose size
+    does not depend on that of the tiles.
 
     Parameters
     ----------
+    put : function
+        Takes the window (rows, columns) and values, shape (time, band, y, x), of each tile when it is done;
+        called by one thread at a time.
     name : str
         The method's name, for messages.
     size : int
-        Fine pixels a side; scenes no larger, and methods whose halo is None, are predicted in one piece.
-
-    Returns
-    -------
-    ndarray, shape (time, band, y, x), float32
+        Most fine pixels a side of a tile; methods whose halo is None are given the scene in one piece.
+    threads : int
+        Tiles worked on at a time. Methods with networks have threads of their own: one tile at a time.
 
     Raises
     ------
@@ -145,12 +253,43 @@ def predict(name: str, method: Method, task: Task, state: State, params: Any, si
         If the method's answer has the wrong shape or type.
     """
     prepare = getattr(method, "prepare", None)
-    state = cast(State, prepare(task, state, params)) if prepare else state
-    halo, shape = method.halo(params), task.fine.values.shape[2:]
-    if halo is None or max(shape) <= size:
-        return _predict_once(name, method, task, state, params)
+    halo = method.halo(params)
+    state = cast(State, prepare(pieces(scene, halo), state, params)) if prepare else state
+    at_a_time = 1 if method.NEEDS.gpu or halo is None else threads
+    tiles = _tiles(scene, halo, size, at_a_time)
+    lock = Lock()
+    # disable=None: no bar where nobody watches.
+    bar = tqdm(total=math.prod(scene.grid.shape), unit="px", unit_scale=True, desc=name, disable=None)
+
+    def work(tile: Tile) -> None:
+        task = replace(scene.crop(tile.outer), core=tile.inner)
+        values = _predict_once(name, method, task, state, params)[..., *tile.inner]
+        with lock:
+            put(tile.core, values)
+            bar.update(math.prod(values.shape[2:]))
+
+    with closing(bar), ThreadPoolExecutor(at_a_time) as pool:
+        try:
+            for _ in pool.map(work, tiles):
+                pass
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def predict(
+    name: str, method: Method, task: Task, state: State, params: Any, size: int = SIZE, threads: int = 1
+) -> FloatArray:
+    """Predict a task that is in memory; see `predict_into`.
+
+    Returns
+    -------
+    ndarray, shape (time, band, y, x), float32
+    """
     out = np.empty((len(task.dates), *task.fine.values.shape[1:]), np.float32)
-    for tile in plan((shape[0], shape[1]), size, _context(task, halo)):
-        values = _predict_once(name, method, crop(task, tile.outer), state, params)
-        out[..., *tile.core] = values[..., *tile.inner]
+
+    def put(window: Window, values: FloatArray) -> None:
+        out[..., *window] = values
+
+    predict_into(put, name, method, Whole(task), state, params, size, threads)
     return out

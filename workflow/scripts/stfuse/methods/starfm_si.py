@@ -7,14 +7,15 @@ fine date is simulated by degrading the fine image, then STARFM runs on that sin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from odc.geo.geobox import GeoBox
 
 from stfuse.bands import clip_to_valid
-from stfuse.grid import regrid
-from stfuse.similar import SD, Weight, blend, check_rules, image_sd, window_sd
+from stfuse.blending import Weight, blend, check_rules
+from stfuse.grid import degrade_inside, regrid
+from stfuse.similar import SD, image_sd, window_sd
 from stfuse.task import FloatArray, Needs, State, Task
 from stfuse.task import no_fit as fit
 
@@ -88,33 +89,23 @@ def halo(params: Params) -> int:
     return params.window // 2
 
 
-def prepare(task: Task, state: State, params: Params) -> State:
+def prepare(pieces: Iterable[Task], state: State, params: Params) -> State:
     """Add what tiles cannot know: the spread of each whole reference image, shape (time, band)."""
-    return {**state, "fine_sd": image_sd(task.fine.values)} if params.sd == "image" else state
-
-
-def _degrade_inside(fine: FloatArray, grid: GeoBox, coarse: GeoBox) -> FloatArray:
-    """Area means where at least half of what lies inside the scene is observed, shape (band, coarse y, coarse x).
-
-    Unlike `stfuse.grid.degrade`, which counts the area outside as unobserved, this keeps the coarse
-    pixels that the scene's edge cuts: without them the last fine rows would have no prediction.
-    """
-    mean = regrid(fine, grid, coarse, "average")
-    seen = regrid(np.isfinite(fine).astype(np.float32), grid, coarse, "average")
-    mean[~(seen >= 0.5)] = np.nan
-    return mean
+    if params.sd == "window":
+        return state
+    return {**state, "fine_sd": image_sd(task.fine.values[..., *task.core] for task in pieces)}
 
 
 def predict(task: Task, state: State, params: Params) -> FloatArray:
     """Predict each date from the fine image nearest in time; NaN where that image or the coarse one is."""
-    state = state if "fine_sd" in state else prepare(task, state, params)
+    state = state if "fine_sd" in state else prepare([task], state, params)
     grid, coarse = task.fine.grid, task.coarse
     out = np.empty((len(task.dates), *task.fine.values.shape[1:]), np.float32)
     for t, date in enumerate(task.dates):
         reference = task.fine.nearest(date)
         fine = task.fine.values[reference]
         # The same way down and up as the coarse image came: no resampling bias enters the difference.
-        simulated = regrid(_degrade_inside(fine, grid, coarse.grid), coarse.grid, grid, "bilinear")
+        simulated = regrid(degrade_inside(fine, grid, coarse.grid), coarse.grid, grid, "bilinear")
         now = regrid(coarse.values[coarse.nearest(date)], coarse.grid, grid, "bilinear")
         for b in range(len(fine)):
             sd = state["fine_sd"][reference, b] if params.sd == "image" else window_sd(fine[b], params.window)
