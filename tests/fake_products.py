@@ -14,7 +14,8 @@ from stfuse.cube import Layer, write_cube
 from stfuse.grid import degrade, ndvi, regrid, site_grid
 from stfuse.logistic import CURVE_NAMES, double_logistic, transition_dates
 from stfuse.phenology import SEASON_NAMES
-from stfuse.raster import write_image, write_stored
+from stfuse.raster import write_image
+from stfuse.raster_stored import write_stored
 from stfuse.transitions import season_table
 
 BANDS = ("blue", "green", "red", "nir08", "swir16", "swir22")

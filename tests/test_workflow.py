@@ -55,6 +55,8 @@ def test_a_dry_run_on_a_clean_clone_imports_neither_torch_nor_rasterio(tmp_path:
 WRONG = {
     "methods={nowhere: {}}": "there is no .*nowhere.py.*Cure",
     "methods={temporal: {moed: linear}}": r"temporal has no setting \['moed'\].*Cure: use \['mode'\]",
+    "methods={bilinear: {references: all}}": "bilinear cannot take references: all.*Cure: choose from none",
+    "methods={temporal: {references: some}}": "some",
     "studies=[nowhere]": "no nowhere among the studies.*Cure",
     "metods={}": "metods",
 }

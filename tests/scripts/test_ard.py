@@ -18,7 +18,8 @@ from scripts.raw import fetch
 from scripts.raw_scenes import find_scenes
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
-from stfuse.raster import read_image, read_stored, write_image, write_stored
+from stfuse.raster import read_image, write_image
+from stfuse.raster_stored import read_stored, write_stored
 from tiny_archive import BANDS, SENSORS, SITE, add_item, landsat8_bands, landscape, make_archive, write_catalog
 
 FINE = site_grid(SITE["crs"], tuple(SITE["bounds"]), 10)

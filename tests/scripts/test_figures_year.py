@@ -16,7 +16,7 @@ from PIL import Image
 from scripts.figures_year import draw_sensors, draw_year, middle_of, nearest_clear, spread_dates
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
-from stfuse.raster import write_stored
+from stfuse.raster_stored import write_stored
 from stfuse.truth import write_truth
 
 BOUNDS = (500010.0, 5629080.0, 500610.0, 5629680.0)

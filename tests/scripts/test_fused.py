@@ -17,11 +17,15 @@ from scripts.fused import fuse
 from stfuse import __version__, methods
 from stfuse.errors import InputError
 from stfuse.inputs import read_task
-from stfuse.raster import read_image
+from stfuse.needs import read_needs
+from stfuse.raster import read_image, write_image
 from stfuse.state import save_state
+from stfuse.tiles import predict
 from task_files import write_sample
 
 BANDS = ["red", "nir08"]
+FILES = Path(str(methods.__file__)).parent.glob("*.py")
+METHODS = [p for p in sorted(FILES) if not p.stem.startswith("_") and read_needs(p).samples == "none"]
 
 
 def entry(file: str, name: str = "", **settings: Any) -> dict[str, Any]:
@@ -48,6 +52,24 @@ def test_writes_the_prediction_on_the_fine_grid(tmp_path: Path, file: str, varia
         module = methods.load(file)
         expected = module.predict(read_task(sample, BANDS, variable), {}, module.Params())[0]
         np.testing.assert_allclose(values, expected, rtol=0, atol=5.1e-5)  # stored in steps of 1e-4
+
+
+@pytest.mark.parametrize("file", [path.stem for path in METHODS])
+def test_a_scene_read_window_by_window_gives_the_prediction_of_the_whole(tmp_path: Path, file: str) -> None:
+    module = methods.load(file)
+    references = ("2018-05-01", "2018-06-30")[: 1 if module.NEEDS.references == "nearest" else 2]
+    task = make_task((150, 140), ratio=2.5, references=references, gaps=0.05, seed=4)
+    sample = write_sample(tmp_path, task)
+    state, out = tmp_path / "seed0.npz", tmp_path / "fused" / "2018-05-20.tif"
+    save_state(state, {}, entry(file), BANDS, "reflectance")
+    fuse(sample, entry(file), BANDS, "reflectance", state, out, threads=3)
+    with rasterio.open(out) as image:
+        stored = image.read()
+    expected = predict(file, module, read_task(sample, BANDS, "reflectance"), {}, module.Params())[0]
+    write_image(tmp_path / "expected.tif", expected, BANDS, task.fine.grid)
+    with rasterio.open(tmp_path / "expected.tif") as image:
+        np.testing.assert_array_equal(stored, image.read())
+    assert (stored != -32768).mean() > 0.5
 
 
 def test_the_image_says_where_it_comes_from(tmp_path: Path) -> None:
@@ -106,7 +128,7 @@ def test_a_wrong_shape_is_an_error_that_names_the_method(tmp_path: Path, monkeyp
     sample = write_sample(tmp_path, make_task())
     with pytest.raises(InputError, match="mine predicted shape"):
         run(tmp_path, sample, entry("own_method", "mine"))
-    assert not (tmp_path / "fused").exists()
+    assert not [*(tmp_path / "fused").glob("*")]
 
 
 def test_a_method_that_knows_nothing_is_no_error(
@@ -137,7 +159,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_left(
     sample = write_sample(tmp_path, make_task())
     with pytest.raises(InputError, match=message):
         run(tmp_path, sample | ({without: []} if without else {}), method)
-    assert not (tmp_path / "fused").exists()
+    assert not [*(tmp_path / "fused").glob("*")]
 
 
 def test_a_truncated_image_is_named(tmp_path: Path) -> None:
@@ -146,7 +168,7 @@ def test_a_truncated_image_is_named(tmp_path: Path) -> None:
     broken.write_bytes(broken.read_bytes()[:700])
     with pytest.raises(InputError, match=str(broken)):
         run(tmp_path, sample, entry("temporal"))
-    assert not (tmp_path / "fused").exists()
+    assert not [*(tmp_path / "fused").glob("*")]
 
 
 def test_another_methods_state_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from stfuse.errors import InputError
 from stfuse.grid import site_grid
 from stfuse.logistic import CURVE_NAMES, DATE_NAMES, double_logistic, transition_dates
 from stfuse.phenology import SEASON_NAMES
-from stfuse.raster import read_image, write_stored
+from stfuse.raster import read_image
+from stfuse.raster_stored import write_stored
 from stfuse.series import FUSED, NOISE, OBSERVED, day_numbers
 
 GRID = site_grid("EPSG:32631", (500010.0, 5629080.0, 500070.0, 5629120.0), 10)  # 4 x 6 pixels

@@ -13,7 +13,7 @@ import pytest
 from scripts.raw import fetch
 from scripts.raw_scenes import find_scenes
 from stfuse.errors import InputError
-from stfuse.raster import read_stored
+from stfuse.raster_stored import read_stored
 from tiny_archive import BANDS, MARGIN, SENSORS, SITE, make_archive, sentinel2_bands, write_tif
 
 

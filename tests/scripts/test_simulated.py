@@ -14,7 +14,7 @@ from stfuse.encodings import decode, find_encoding
 from stfuse.errors import InputError
 from stfuse.fields import patches
 from stfuse.grid import degrade, site_grid
-from stfuse.raster import read_stored, write_stored
+from stfuse.raster_stored import read_stored, write_stored
 from stfuse.simulated.sensors import SENSORS
 from stfuse.truth import read_truth
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stfuse.errors import InputError
-from stfuse.needs import Needs, read_needs, read_params
+from stfuse.needs import Needs, read_needs, read_params, with_references
 
 
 def write(folder: Path, text: str) -> Path:
@@ -32,3 +32,13 @@ def test_an_unreadable_declaration_names_the_file_and_the_cure(tmp_path: Path, l
 def test_a_method_without_params_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no dataclass Params"):
         read_params(write(tmp_path, "x = 1"))
+
+
+def test_an_entry_may_ask_for_references_that_the_method_can_use() -> None:
+    needs = Needs(references="nearest", also=("bracketing",), pairs=True)
+    assert with_references(needs, None, "mine") is needs
+    assert with_references(needs, "bracketing", "mine") == Needs(
+        references="bracketing", also=("bracketing",), pairs=True
+    )
+    with pytest.raises(InputError, match=r"mine cannot take references: all. Cure: choose from nearest, bracketing"):
+        with_references(needs, "all", "mine")

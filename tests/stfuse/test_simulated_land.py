@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
-from stfuse.raster import read_stored
+from stfuse.raster_stored import read_stored
 from stfuse.simulated import covers
 from stfuse.simulated.covers import CODES, CROPS, FIELD_CLASSES, NAMES, PLACE_CLASSES, check_land
 from stfuse.simulated.land.farmland import quota
@@ -278,7 +278,7 @@ def test_codes_and_classes_that_nobody_knows_are_named_with_their_pixels():
         land_of_map(codes, grid, grid, 1, "corine")
     with pytest.raises(InputError, match="no labelled pixel"):
         land_of_map(codes * 0, grid, grid, 1, {0: "unlabelled"})
-    elsewhere = GeoBox(grid.shape, Affine.translation(9e4, 0) * grid.affine, CRS)
+    elsewhere = GeoBox(grid.shape, Affine.translation(9e4, 0) @ grid.affine, CRS)
     with pytest.raises(InputError, match="no labelled pixel"):
         land_of_map(codes, elsewhere, grid, 1, {1: "maize", 7: "water", 9: "bare"})
 

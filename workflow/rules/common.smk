@@ -15,7 +15,7 @@ sys.path.insert(0, str(SCRIPTS))
 from stfuse import cases as plan
 from stfuse.checks import check_experiment, check_site, methods_of
 from stfuse.errors import InputError
-from stfuse.needs import Needs, read_needs, read_params
+from stfuse.needs import Needs, read_needs, read_params, with_references
 from stfuse.sources import digest
 
 
@@ -43,18 +43,18 @@ def method_file(name):
 
 
 def method_needs(name):
-    """What a configured method needs; also refuses a missing file and misspelt settings."""
+    """What a configured method needs; also refuses a missing file, misspelt settings and references it cannot use."""
     path = method_file(name)
     if not path.exists():
         raise WorkflowError(
             f"Method {name}: there is no {path}. Cure: add the file or correct `methods:` in the config."
         )
-    unknown = set(METHODS[name]) - {"file", "seeds"} - read_params(path)
+    unknown = set(METHODS[name]) - {"file", "seeds", "references"} - read_params(path)
     if unknown:
         raise WorkflowError(
             f"Method {name} has no setting {sorted(unknown)}. Cure: use {sorted(read_params(path))} in `methods:`."
         )
-    return read_needs(path)
+    return with_references(read_needs(path), METHODS[name].get("references"), name)
 
 
 checked("config")

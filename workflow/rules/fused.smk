@@ -17,8 +17,9 @@ rule fuse:
         "results/benchmarks/fused/{experiment}/{site}/{method}/seed{seed}/{date}.tsv"
     conda:
         "../../envs/torch.yaml"
+    threads: fusing_threads
     resources:
-        mem_mb=memory,
+        mem_mb=fusing_memory,
         runtime=runtime,
         gpu=gpus,
     params:

@@ -10,7 +10,8 @@ from stfuse.errors import InputError
 from stfuse.fields import patches, segments
 from stfuse.grid import ndvi, regrid, site_grid
 from stfuse.job import job
-from stfuse.raster import REMAKE, read_image, read_stored, write_stored
+from stfuse.raster import REMAKE, read_image
+from stfuse.raster_stored import read_stored, write_stored
 
 logger = logging.getLogger("stfuse.ard_fields")
 

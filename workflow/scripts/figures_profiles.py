@@ -14,7 +14,8 @@ from stfuse.job import job, whole
 from stfuse.logistic import DATE_NAMES
 from stfuse.plots import to_png
 from stfuse.plots_profiles import Course, Dates, Profile, choose_fields, field_means, profiles_figure
-from stfuse.raster import REMAKE, read_stored
+from stfuse.raster import REMAKE
+from stfuse.raster_stored import read_stored
 from stfuse.series import NOISE
 from stfuse.transitions import true_dates
 

@@ -16,7 +16,8 @@ from stfuse.job import job, whole
 from stfuse.masks import join, mask_bands, over_site
 from stfuse.plots import to_png
 from stfuse.plots_year import View, sensors_figure, year_figure
-from stfuse.raster import REMAKE, read_stored
+from stfuse.raster import REMAKE
+from stfuse.raster_stored import read_stored
 from stfuse.scenes import Scene, find_asset, make_scene
 from stfuse.task import FloatArray
 from stfuse.truth import read_truth

@@ -11,7 +11,8 @@ from stfuse.cube import read_cube
 from stfuse.errors import InputError
 from stfuse.job import job, whole
 from stfuse.phenology import SEASON_NAMES, PhenologySettings, find_seasons
-from stfuse.raster import REMAKE, read_stored, write_image
+from stfuse.raster import REMAKE, write_image
+from stfuse.raster_stored import read_stored
 from stfuse.series import FUSED, NOISE, day_numbers
 from stfuse.transitions import field_series, season_table
 

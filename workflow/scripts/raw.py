@@ -15,7 +15,7 @@ from stfuse.encodings import LookAtPixels, find_encoding, offset_from_pixels
 from stfuse.errors import InputError
 from stfuse.job import job, whole
 from stfuse.masks import carry, mask_bands
-from stfuse.raster import read_window, write_stored
+from stfuse.raster_stored import read_window, write_stored
 from stfuse.scenes import acquired, find_asset, platform
 from stfuse.stored import Encoding, stated
 

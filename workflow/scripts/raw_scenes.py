@@ -18,7 +18,7 @@ from stfuse.encodings import find_encoding
 from stfuse.errors import InputError
 from stfuse.job import job, whole
 from stfuse.masks import DILATION, BoolArray, join, mask_bands, over_site, site_flags
-from stfuse.raster import read_window
+from stfuse.raster_stored import read_window
 from stfuse.scenes import Scene, find_asset, make_scene, orbit, superseded, track
 from stfuse.stored import decode
 

@@ -8,7 +8,7 @@ def seeds(method):
 
 def method_entry(wildcards):
     """A method's own settings, so that changing one reruns only that method."""
-    settings = {k: v for k, v in METHODS[wildcards.method].items() if k not in ("file", "seeds")}
+    settings = {k: v for k, v in METHODS[wildcards.method].items() if k not in ("file", "seeds", "references")}
     return {"name": wildcards.method, "file": method_file(wildcards.method).stem, "settings": settings}
 
 
@@ -87,6 +87,16 @@ def memory(wildcards, attempt):
     """Megabytes: what the libraries take, and the site's pixels; more with a network, more at each attempt."""
     learns = getattr(wildcards, "method", None) in METHODS and NEEDS[wildcards.method].samples != "none"
     return attempt * int(1500 + 600 * megapixels(wildcards)) * (2 if learns else 1)
+
+
+def fusing_threads(wildcards):
+    """One thread on a small site, where many images are made at a time; more on a large one, for its windows."""
+    return 1 if megapixels(wildcards) < 4 else 8
+
+
+def fusing_memory(wildcards, threads, attempt):
+    """Megabytes: scenes are read window by window, so it is the windows worked on at a time that count."""
+    return attempt * (1000 + 500 * threads) if NEEDS[wildcards.method].samples == "none" else memory(wildcards, attempt)
 
 
 def runtime(wildcards, attempt):

@@ -163,7 +163,7 @@ def _one_band(
 def _aligned(grid: GeoBox, target: GeoBox) -> bool:
     if grid.crs != target.crs:
         return False
-    offset = ~grid.affine * target.affine
+    offset = ~grid.affine @ target.affine
     whole = abs(offset.c - round(offset.c)) < 1e-6 and abs(offset.f - round(offset.f)) < 1e-6
     return bool(whole and abs(offset.a - 1) < 1e-9 and abs(offset.e - 1) < 1e-9)
 

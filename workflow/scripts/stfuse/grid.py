@@ -51,7 +51,7 @@ def site_grid(crs: str, bounds: tuple[float, float, float, float], resolution: f
 def coarser(grid: GeoBox, factor: float) -> GeoBox:
     """The grid with pixels `factor` times as large, same top left corner, covering `grid`."""
     height, width = (math.ceil(n / factor - 1e-6) for n in grid.shape)
-    return GeoBox((height, width), grid.affine * Affine.scale(factor), grid.crs)
+    return GeoBox((height, width), grid.affine @ Affine.scale(factor), grid.crs)
 
 
 def regrid(
@@ -74,7 +74,7 @@ def regrid(
     """
     flat = np.ascontiguousarray(values, dtype=np.float32).reshape(-1, *source.shape)
     out = np.full((len(flat), *target.shape), np.nan, np.float32)
-    moved = GeoBox(source.shape, Affine.translation(*shift) * source.affine, source.crs)
+    moved = GeoBox(source.shape, Affine.translation(*shift) @ source.affine, source.crs)
     if kernel == "average":
         flat, moved = _surround(flat, moved, target)
     if len(flat):
@@ -98,7 +98,7 @@ def _surround(values: FloatArray, source: GeoBox, target: GeoBox) -> tuple[Float
     Without it GDAL's mean gives the area that is missing from a cut pixel to the source's last row
     or column, and leaves out target pixels whose centre lies outside.
     """
-    to_source = ~source.affine * target.affine
+    to_source = ~source.affine @ target.affine
     if source.crs != target.crs or to_source.b or to_source.d:
         return values, source
 
@@ -113,7 +113,7 @@ def _surround(values: FloatArray, source: GeoBox, target: GeoBox) -> tuple[Float
     if not any(rows + columns):
         return values, source
     padded = np.pad(values, ((0, 0), rows, columns), constant_values=np.float32(np.nan))
-    corner = source.affine * Affine.translation(-columns[0], -rows[0])
+    corner = source.affine @ Affine.translation(-columns[0], -rows[0])
     return padded, GeoBox(padded.shape[1:], corner, source.crs)
 
 
@@ -166,7 +166,7 @@ def degrade_inside(values: FloatArray, source: GeoBox, target: GeoBox, min_valid
 
 def _inside(source: GeoBox, target: GeoBox) -> FloatArray:
     """Share of each target pixel's area that lies within the source grid, shape (y, x)."""
-    to_source = ~source.affine * target.affine
+    to_source = ~source.affine @ target.affine
 
     def overlap(count: int, scale: float, start: float, limit: int) -> FloatArray:
         edges = np.clip(start + scale * np.arange(count + 1), 0, limit)

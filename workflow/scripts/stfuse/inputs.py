@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
 from stfuse.raster import read_series
-from stfuse.task import Sample, Series, Task
+from stfuse.task import EVERYWHERE, Sample, Series, Task, Window
+from stfuse.tiles import covering
 
-__all__ = ["grid_of", "read_sample", "read_task"]
+__all__ = ["TaskFiles", "grid_of", "read_sample", "read_task"]
 
 
 def grid_of(entry: Mapping[str, Any]) -> GeoBox:
@@ -22,41 +25,83 @@ def grid_of(entry: Mapping[str, Any]) -> GeoBox:
     return site_grid(entry["crs"], (left, bottom, right, top), float(entry["resolution"]))
 
 
-def _read_aux(sample: Mapping[str, Any]) -> dict[str, Series]:
-    """Auxiliary series as they are: their bands are never turned into the experiment's variable."""
-    grids, bands = sample["grids"].get("aux", {}), sample.get("aux_bands", {})
-    return {
-        name: read_series(paths, bands[name], "reflectance", grid_of(grids[name]))
-        for name, paths in sample.get("aux", {}).items()
-    }
+@dataclass(frozen=True)
+class TaskFiles:
+    """A case that stays on disk and is read window by window; see `stfuse.tiles.Scene`. The truth is not opened.
 
-
-def read_task(sample: Mapping[str, Any], bands: Sequence[str], variable: str) -> Task:
-    """Read what a method may see of one case. The truth is not opened.
-
-    Parameters
+    Attributes
     ----------
     sample : mapping
         ``date`` (ISO, the target), ``fine`` and ``coarse`` (paths named ``{date}.tif``), ``aux``
         (name -> paths), ``aux_bands`` (name -> bands) and ``grids`` (``fine``, ``coarse`` and ``aux`` by
         name, each with ``crs``, ``bounds``, ``resolution``).
-    bands : sequence of str
+    wanted : sequence of str
         STAC common names; for ``ndvi`` the red and the near-infrared band.
     variable : {"reflectance", "ndvi"}
+    """
+
+    sample: Mapping[str, Any]
+    wanted: Sequence[str]
+    variable: str
+
+    @property
+    def grid(self) -> GeoBox:
+        """The fine grid."""
+        return grid_of(self.sample["grids"]["fine"])
+
+    @property
+    def grids(self) -> list[GeoBox]:
+        """The grids of the coarse and the auxiliary series."""
+        grids = self.sample["grids"]
+        return [grid_of(grids["coarse"]), *(grid_of(entry) for entry in grids.get("aux", {}).values())]
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Bands of the prediction."""
+        return ("ndvi",) if self.variable == "ndvi" else tuple(self.wanted)
+
+    @property
+    def dates(self) -> NDArray[np.datetime64]:
+        """The date to predict."""
+        return np.array([self.sample["date"]], dtype="datetime64[D]")
+
+    def crop(self, window: Window) -> Task:
+        """Read the task for a window (rows, columns) of the fine grid.
+
+        Raises
+        ------
+        InputError
+            If an image cannot be read, lacks a band or lies on another grid.
+        """
+        fine, sample, grids = self.grid, self.sample, self.sample["grids"]
+        part = fine if window == EVERYWHERE else fine[window]
+
+        def read(paths: Sequence[str], bands: Sequence[str], variable: str, grid: GeoBox) -> Series:
+            over = EVERYWHERE if window == EVERYWHERE else covering(grid, part)
+            return read_series(paths, bands, variable, grid, over)
+
+        return Task(
+            fine=read_series(sample["fine"], self.wanted, self.variable, fine, window),
+            coarse=read(sample["coarse"], self.wanted, self.variable, grid_of(grids["coarse"])),
+            ratio=float(grids["coarse"]["resolution"]) / float(grids["fine"]["resolution"]),
+            dates=self.dates,
+            # As they are: their bands are never turned into the experiment's variable.
+            aux={
+                name: read(paths, sample["aux_bands"][name], "reflectance", grid_of(grids["aux"][name]))
+                for name, paths in sample.get("aux", {}).items()
+            },
+        )
+
+
+def read_task(sample: Mapping[str, Any], bands: Sequence[str], variable: str) -> Task:
+    """Read what a method may see of one case, all of it; see `TaskFiles`.
 
     Raises
     ------
     InputError
         If an image cannot be read, lacks a band or lies on another grid.
     """
-    grids = sample["grids"]
-    return Task(
-        fine=read_series(sample["fine"], bands, variable, grid_of(grids["fine"])),
-        coarse=read_series(sample["coarse"], bands, variable, grid_of(grids["coarse"])),
-        ratio=float(grids["coarse"]["resolution"]) / float(grids["fine"]["resolution"]),
-        dates=np.array([sample["date"]], dtype="datetime64[D]"),
-        aux=_read_aux(sample),
-    )
+    return TaskFiles(sample, bands, variable).crop(EVERYWHERE)
 
 
 def read_sample(sample: Mapping[str, Any], bands: Sequence[str], variable: str) -> Sample:

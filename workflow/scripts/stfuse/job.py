@@ -36,6 +36,8 @@ def job(log: str, threads: int, gpus: int = 0) -> Iterator[None]:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GDAL_NUM_THREADS"):
         os.environ[name] = str(threads)
+    # GDAL would keep blocks of files in a twentieth of the machine's memory, whatever the job was given.
+    os.environ.setdefault("GDAL_CACHEMAX", "200")  # MB
     if "numba" in sys.modules:
         # Once imported, numba no longer heeds its variable, and fails where that changes after its threads started.
         numba = sys.modules["numba"]

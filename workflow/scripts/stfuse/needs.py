@@ -7,7 +7,7 @@ declarations at every dry run.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -51,6 +51,29 @@ class Needs:
     uses: tuple[str, ...] = ()
     samples: Samples = "none"
     gpu: bool = False
+
+
+def with_references(needs: Needs, asked: References | None, name: str) -> Needs:
+    """The needs of a configured method whose entry may ask for other references than its file does.
+
+    Parameters
+    ----------
+    asked : str or None
+        ``references:`` of the config entry.
+    name : str
+        The method's name, for the message.
+
+    Raises
+    ------
+    InputError
+        If the method cannot work with these references.
+    """
+    able = (needs.references, *needs.also)
+    if asked is not None and asked not in able:
+        raise InputError(
+            f"Method {name} cannot take references: {asked}", f"choose from {', '.join(able)}, or leave the line out"
+        )
+    return needs if asked is None else replace(needs, references=asked)
 
 
 def _assigned_call(tree: ast.Module, name: str) -> ast.Call | None:

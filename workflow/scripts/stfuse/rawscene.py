@@ -13,7 +13,8 @@ from odc.geo.geobox import GeoBox
 from stfuse.ard import RawScene
 from stfuse.errors import InputError
 from stfuse.masks import join, mask_bands
-from stfuse.raster import REMAKE, read_stored
+from stfuse.raster import REMAKE
+from stfuse.raster_stored import read_stored
 from stfuse.stored import Encoding
 
 Shifts = Mapping[str, Sequence[float]]
@@ -44,7 +45,7 @@ def read_scene(folder: Path, bands: Sequence[str], shifts: Shifts | None = None)
     for band in [*bands, *masks]:
         stored, grid = read_stored(folder / f"{band}.tif")
         east, north = (shifts or {}).get(band, (0.0, 0.0))
-        read[band] = (stored, GeoBox(grid.shape, Affine.translation(east, north) * grid.affine, grid.crs))
+        read[band] = (stored, GeoBox(grid.shape, Affine.translation(east, north) @ grid.affine, grid.crs))
     return RawScene(
         facts["id"],
         {band: read[band] for band in bands},

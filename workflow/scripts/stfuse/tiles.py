@@ -132,8 +132,8 @@ def plan(shape: tuple[int, int], size: int, context: int) -> Iterator[Tile]:
 
 
 def covering(grid: GeoBox, part: GeoBox) -> Window:
-    """The window of `grid` that covers `part` with MARGIN pixels around; all of it if the two are turned."""
-    to_grid = ~grid.affine * part.affine
+    """The window of a coarse grid that covers `part` with MARGIN pixels around; all of it if the two are turned."""
+    to_grid = ~grid.affine @ part.affine
     if grid.crs != part.crs or abs(to_grid.b) + abs(to_grid.d) > 1e-9:
         return slice(0, grid.height), slice(0, grid.width)
 

@@ -93,7 +93,7 @@ def land_of_map(
     """
     legend = check_classes(classes)
     kinds = _classify(np.asarray(codes), legend)
-    cells = GeoBox((target.height * n, target.width * n), target.affine * Affine.scale(1 / n), target.crs)
+    cells = GeoBox((target.height * n, target.width * n), target.affine @ Affine.scale(1 / n), target.crs)
     found = regrid(kinds.astype(np.float32), source, cells, "nearest")
     missing = ~(found >= 0)
     if missing.all():
