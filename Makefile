@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo real test bench worldbench soak clean
+.PHONY: help demo real test bench worldbench methodbench tilebench realpairs orderings soak clean
 
 # Cores for Snakemake, and how many tests run at a time: `make demo CORES=4`, `make test WORKERS=4`.
 CORES ?= all
@@ -16,6 +16,8 @@ READY := $(VENV)/.ready
 # First of these that is new enough; set PYTHON to choose.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+# The commands that measure, as modules.
+MEASURE = PYTHONPATH=tests:workflow:workflow/scripts python -m benchmarks
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 help: ## this list
@@ -53,10 +55,22 @@ test: $(READY) ## every check: style, types, workflow, tests with the end-to-end
 	pytest -n $(WORKERS) $(ARGS)
 
 bench: $(READY) ## the demo from nothing in a folder of its own: seconds and memory by stage
-	@python tests/bench.py --cores $(CORES) $(ARGS)
+	@$(MEASURE).demo --cores $(CORES) $(ARGS)
 
 worldbench: $(READY) ## the simulated world over area and days: results/bench/simulated.png
-	@python tests/bench_simulated.py $(ARGS)
+	@$(MEASURE).world $(ARGS)
+
+methodbench: $(READY) ## every method over sizes, windows, bands and threads: results/bench/methods.png
+	@$(MEASURE).methods $(ARGS)
+
+tilebench: $(READY) ## a full Sentinel-2 tile through the stage fused: results/bench/tile.csv
+	@$(MEASURE).tile $(ARGS)
+
+realpairs: $(READY) ## the methods without training on two real data sets: results/bench/real_pairs.txt and .png
+	@$(MEASURE).real_pairs $(ARGS)
+
+orderings: $(READY) ## whether the papers' orderings come out on simulated places: results/bench/orderings.txt and .png
+	@$(MEASURE).orderings $(ARGS)
 
 soak: $(READY) ## the long checks
 	@pytest -m soak $(ARGS)

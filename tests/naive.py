@@ -34,11 +34,11 @@ def _starfm_pixel(fine, coarse, now, tolerance, rules, y, x) -> float:  # type: 
     if not pairs:
         return math.nan
     if rules.copy_on_zero_diff:
-        for k in reversed(pairs):
-            if coarse[k, y, x] == now[y, x]:
-                return float(fine[k, y, x])
-            if fine[k, y, x] == coarse[k, y, x]:
-                return float(now[y, x])
+        unchanged = [float(fine[k, y, x]) for k in pairs if coarse[k, y, x] == now[y, x]]
+        if unchanged:
+            return sum(unchanged) / len(unchanged)
+        if any(fine[k, y, x] == coarse[k, y, x] for k in pairs):
+            return float(now[y, x])
     most_s = min(abs(fine[k, y, x] - coarse[k, y, x]) for k in pairs)
     most_t = min(abs(coarse[k, y, x] - now[y, x]) for k in pairs)
     most_s += math.sqrt(rules.sigma_fine**2 + rules.sigma_coarse**2)

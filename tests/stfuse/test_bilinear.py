@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from factory import days, make_task
+from stfuse import tiles
 from stfuse.grid import degrade
+from stfuse.methods import bilinear
 from stfuse.methods.bilinear import KERNELS, Params, predict
 from stfuse.task import FloatArray, Task
 
@@ -76,6 +78,33 @@ def test_cubic_of_real_detail_is_nearer_to_its_source_than_bilinear() -> None:
         return float(np.abs(degrade(fine, task.fine.grid, task.coarse.grid) - task.coarse.values[0]).mean())
 
     assert misfit("cubic") < misfit("bilinear")
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("ratio", [3.0, 2.5, 16.7])
+def test_tiles_give_the_whole_with_every_kernel(kernel: str, ratio: float) -> None:
+    task = make_task((120, 97), ratio=ratio, gaps=0.05, references=())
+    params = Params(kernel=kernel)  # type: ignore[arg-type]
+    whole = predict(task, {}, params)
+    parts = tiles.predict("bilinear", bilinear, task, {}, params, size=37)  # type: ignore[arg-type]
+    assert np.isfinite(whole).mean() > 0.8
+    np.testing.assert_array_equal(parts, whole)
+
+
+def test_only_the_core_is_resampled() -> None:
+    task = make_task((60, 60), references=())
+    core = (slice(7, 20), slice(30, 44))
+    found = predict(replace(task, core=core), {}, Params(kernel="cubic"))
+    np.testing.assert_array_equal(found[..., *core], predict(task, {}, Params(kernel="cubic"))[..., *core])
+    assert np.isfinite(found).sum() == found.shape[1] * 13 * 14
+
+
+@pytest.mark.parametrize("kernel", ["bilinear", "cubic"])
+def test_a_constant_image_stays_constant_beside_gaps_and_edges(kernel: str) -> None:
+    task = make_task((47, 52), ratio=2.5, gaps=0.1, references=())
+    coarse = replace(task.coarse, values=np.where(np.isnan(task.coarse.values), task.coarse.values, np.float32(0.25)))
+    found = predict(replace(task, coarse=coarse), {}, Params(kernel=kernel))  # type: ignore[arg-type]
+    np.testing.assert_allclose(found[np.isfinite(found)], 0.25, rtol=0, atol=1e-6)
 
 
 def test_unknown_kernel_is_refused_with_the_known_ones() -> None:

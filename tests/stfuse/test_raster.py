@@ -31,7 +31,7 @@ def test_windows_make_the_image_that_is_written_at_once(tmp_path: Path, packed: 
     image, tags = make_image(), {"date": "2018-05-20"}
     write_image(tmp_path / "once.tif", image, BANDS, GRID, tags, packed)
     with image_file(tmp_path / "parts.tif", BANDS, GRID, tags, packed) as out:
-        for tile in plan((70, 90), 32, 0):
+        for tile in plan((70, 90), (32, 32), 0):
             out.put(tile.core, image[:, *tile.core])
     for name in ("once.tif", "parts.tif"):
         values, bands, grid = read_image(tmp_path / name)

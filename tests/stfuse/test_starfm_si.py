@@ -12,9 +12,10 @@ import pytest
 
 import naive
 from factory import days, make_grid, make_sample, make_scene, make_task
+from stfuse import tiles
 from stfuse.grid import coarser, degrade, regrid
 from stfuse.methods import bilinear, starfm_si
-from stfuse.methods.starfm_si import Params, predict
+from stfuse.methods.starfm_si import Params, predict, simulate
 from stfuse.task import FloatArray, Series, Task
 
 PAIR = Path(__file__).parents[2] / "../shared/data/landsat-pair-irrigation-simulated-coarse/sample_data.mat"
@@ -47,6 +48,7 @@ VARIANTS = [
     {"max_weight": True},
     {"copy_on_zero_diff": True},
     {"sd": "window"},
+    {"mtf": 0.3},
     {"classes": 4, "distance_scale": 25.0, "window": 15},
 ]
 
@@ -60,7 +62,7 @@ def test_equals_the_slow_version(settings: dict[str, Any], gaps: float) -> None:
     )
     fine = task.fine.values[0, 0]
     now = regrid(task.coarse.values[1, 0], task.coarse.grid, task.fine.grid, "bilinear")
-    down = degrade(fine, task.fine.grid, task.coarse.grid)
+    down = simulate(fine, task.fine.grid, task.coarse.grid, params.mtf)
     coarse = regrid(down, task.coarse.grid, task.fine.grid, "bilinear")
     sd = naive.window_sd(fine, params.window) if params.sd == "window" else np.nanstd(fine)
     expected = naive.starfm(fine[None], coarse[None], now, 2 * sd / params.classes, params)
@@ -158,21 +160,28 @@ def test_predictions_are_held_to_the_valid_range_unless_told() -> None:
     assert predict(dark, {}, Params(clip=False)).min() < 0
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"window": 30},
-        {"window": 0},
-        {"classes": 0},
-        {"sd": "scene"},
-        {"weight": "cubic"},
-        {"sigma_fine": -1},
-        {"epsilon": 0},
-    ],
-)
+@pytest.mark.parametrize("settings", [{"window": 30}, {"classes": 0}, {"mtf": 0}, {"mtf": 0.7}], ids=str)
 def test_senseless_settings_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
         Params(**settings)
+
+
+@pytest.mark.parametrize("mtf", [0.3, 0.5, None])
+def test_a_wave_of_two_coarse_pixels_is_damped_to_the_mtf(mtf: float | None) -> None:
+    grid = make_grid((60, 60))
+    wave = np.cos(np.pi * (np.arange(60) + 0.5 - 5) / 10)  # crests and troughs in the middle of coarse pixels
+    image = np.broadcast_to(wave, (60, 60)).astype(np.float32)
+    image = np.where(np.random.default_rng(0).random((60, 60)) < 0.1, np.nan, image).astype(np.float32)
+    damped = simulate(image, grid, coarser(grid, 10), mtf)[2:4, 2:4]
+    np.testing.assert_allclose(damped, [[mtf or 2 / np.pi, -(mtf or 2 / np.pi)]] * 2, rtol=0.1)
+
+
+@pytest.mark.parametrize("ratio", [2.5, 3.0, 16.7])
+def test_tiles_on_threads_give_the_whole_with_gaps(ratio: float) -> None:
+    task, params = make_task((97, 110), ratio=ratio, gaps=0.1, **ONE), Params(window=9, mtf=0.3)
+    whole = tiles.predict("starfm_si", starfm_si, task, {}, params)
+    np.testing.assert_array_equal(tiles.predict("starfm_si", starfm_si, task, {}, params, size=23, threads=2), whole)
+    assert np.isfinite(whole).mean() > 0.5
 
 
 def rmse(values: FloatArray, truth: FloatArray) -> float:

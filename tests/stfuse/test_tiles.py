@@ -31,7 +31,7 @@ def test_cores_cover_every_pixel_once_and_lie_in_their_surroundings(
 ) -> None:
     count = np.zeros((height, width), int)
     index = np.arange(height * width).reshape(height, width)
-    for tile in tiles.plan((height, width), size, context):
+    for tile in tiles.plan((height, width), (size, size + 3), context):
         count[tile.core] += 1
         np.testing.assert_array_equal(index[tile.outer][tile.inner], index[tile.core])
         for core, outer, length in zip(tile.core, tile.outer, (height, width), strict=True):

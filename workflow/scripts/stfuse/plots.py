@@ -38,7 +38,7 @@ SEQUENTIAL, DIVERGING, COUNTS = "viridis", "RdBu_r", "cividis"
 
 COLOURS = {
     # methods
-    "bilinear": "#4D4D4D", "nearest": "#9A9A9A", "temporal": "#AA4499", "starfm_si": "#E69F00",
+    "bilinear": "#4D4D4D", "bicubic": "#767676", "nearest": "#9A9A9A", "temporal": "#AA4499", "starfm_si": "#E69F00",
     "srcnn": "#56B4E9", "esrcnn": "#0072B2", "starfm": "#D55E00", "estarfm": "#CC6677", "fsdaf": "#009E73",
     "atprk": "#999933", "dstfn": "#332288", "gru_ndvi": "#44AA99", "hybrid_srcnn_lstm": "#661100",
     "stfdcnn": "#CC79A7", "ddi": "#BBA93C", "carn": "#6699CC",

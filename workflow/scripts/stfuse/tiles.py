@@ -25,7 +25,7 @@ SIZE = 1024
 """Most fine pixels on each side of a tile without its surroundings."""
 
 LEAST = 128
-"""Fewest of them, where a scene is cut finer so that every thread has work."""
+"""Fewest of them, where a scene is cut so that every thread has work."""
 
 MARGIN = 4
 """Coarse pixels read around a tile beyond the method's halo.
@@ -111,23 +111,25 @@ class Tile:
         return rows, columns
 
 
-def plan(shape: tuple[int, int], size: int, context: int) -> Iterator[Tile]:
-    """Tiles of at most `size` pixels a side that cover a scene, each with `context` pixels around.
+def plan(shape: tuple[int, int], size: tuple[int, int], context: int) -> Iterator[Tile]:
+    """Tiles that cover a scene, each with `context` pixels around.
 
     Parameters
     ----------
     shape : (y, x)
         Of the fine grid.
-    size, context : int
+    size : (y, x)
+        Most fine pixels of a tile.
+    context : int
         Fine pixels.
     """
 
-    def pieces(length: int) -> list[tuple[slice, slice]]:
-        cores = [slice(start, min(start + size, length)) for start in range(0, length, size)]
+    def pieces(length: int, most: int) -> list[tuple[slice, slice]]:
+        cores = [slice(start, min(start + most, length)) for start in range(0, length, most)]
         return [(core, slice(max(core.start - context, 0), min(core.stop + context, length))) for core in cores]
 
-    for rows, outer_rows in pieces(shape[0]):
-        for columns, outer_columns in pieces(shape[1]):
+    for rows, outer_rows in pieces(shape[0], size[0]):
+        for columns, outer_columns in pieces(shape[1], size[1]):
             yield Tile((rows, columns), (outer_rows, outer_columns))
 
 
@@ -180,19 +182,14 @@ class _Pieces:
     def __iter__(self) -> Iterator[Task]:
         height, width = self.scene.grid.shape
         size = max(height, width) if self.halo is None else self.size
-        for tile in plan((height, width), size, _context(self.scene, self.halo or 0)):
+        for tile in plan((height, width), (size, size), _context(self.scene, self.halo or 0)):
             yield replace(self.scene.crop(tile.outer), core=tile.inner)
 
 
 def pieces(scene: Scene, halo: int | None, size: int = SIZE) -> Iterable[Task]:
     """The scene in pieces whose cores cover it once, one at a time: what `prepare` goes through.
 
-    Parameters
-    ----------
-    halo : int or None
-        Fine pixels around each core, beside what resampling needs; None = the scene as one piece.
-    size : int
-        Most fine pixels on a side of a core.
+    Each has `halo` fine pixels around its core beside what resampling needs; None = the scene as one piece.
     """
     return _Pieces(scene, halo, size)
 
@@ -210,13 +207,18 @@ def _predict_once(name: str, method: Method, task: Task, state: State, params: A
 
 
 def _tiles(scene: Scene, halo: int | None, size: int, threads: int) -> list[Tile]:
-    """Tiles of at most `size`; smaller where that gives each thread something to do."""
+    """Tiles of at most `size` a side, equally many for every thread and two at least where the scene allows it.
+
+    No more than that: around each tile its context is looked at once more.
+    """
     height, width = scene.grid.shape
+    rows, columns, least = size, size, min(LEAST, size)
     if halo is None:
-        return list(plan((height, width), max(height, width), 0))
-    if threads > 1:
-        size = min(size, max(LEAST, math.ceil(math.sqrt(height * width / (8 * threads)))))
-    return list(plan((height, width), size, _context(scene, halo)))
+        rows, columns = height, width
+    elif threads > 1:
+        rows = max(least, math.ceil(height / (threads * math.ceil(height / (threads * size)))))
+        columns = max(least, math.ceil(width / max(2, math.ceil(width / size))))
+    return list(plan((height, width), (rows, columns), _context(scene, halo or 0)))
 
 
 def predict_into(

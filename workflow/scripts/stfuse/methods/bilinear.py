@@ -44,4 +44,7 @@ def halo(params: Params) -> int:
 def predict(task: Task, state: State, params: Params) -> FloatArray:
     """Resample the coarse image nearest in time to each date; NaN in coarse pixels that were not observed."""
     chosen = [task.coarse.nearest(date) for date in task.dates]
-    return regrid(task.coarse.values[np.array(chosen, int)], task.coarse.grid, task.fine.grid, params.kernel)
+    coarse, grid = task.coarse.values[np.array(chosen, int)], task.fine.grid
+    out = np.full((*coarse.shape[:2], *grid.shape), np.nan, np.float32)
+    out[..., *task.core] = regrid(coarse, task.coarse.grid, grid[task.core], params.kernel)
+    return out

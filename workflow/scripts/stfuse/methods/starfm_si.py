@@ -7,31 +7,40 @@ fine date is simulated by degrading the fine image, then STARFM runs on that sin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from odc.geo.geobox import GeoBox
+from scipy.ndimage import gaussian_filter
 
 from stfuse.bands import clip_to_valid
-from stfuse.blending import Weight, blend, check_rules
-from stfuse.grid import degrade_inside, regrid
-from stfuse.similar import SD, image_sd, window_sd
+from stfuse.blending import blend
+from stfuse.blending_rules import Weight, check_rules, spread_of_references, surroundings, tolerances
+from stfuse.grid import degrade_inside
+from stfuse.similar import SD
 from stfuse.task import FloatArray, Needs, State, Task
 from stfuse.task import no_fit as fit
+from stfuse.upsampling import upsample
 
 __all__ = ["NEEDS", "Params", "fit", "halo", "predict", "prepare"]
 
 NEEDS = Needs(references="nearest")
+AREA_MTF = 2 / math.pi
 
 
 @dataclass(frozen=True)
 class Params:
     """Settings; differences are in reflectance (or NDVI), lengths in fine pixels.
 
+    They are those of STARFM. What differs: the window, because the ratio is small; and the temporal difference
+    does not weigh.
+
     Attributes
     ----------
     window : int
-        Width w of the search window, odd (31 in cuSTARFM and starfm4py, 51 in ImageFusion).
+        Width w of the search window, odd: 31 sees ten coarse pixels at ratio 3.
     classes : float
         Number of classes m: similar pixels differ by less than 2 sd / m (Gao's own code and ImageFusion: 40;
         cuSTARFM and starfm4py: 4, with which the prediction is smooth and slight changes drown in it).
@@ -42,12 +51,12 @@ class Params:
     distance_scale : float
         A in the spatial distance 1 + d / A; 0 = w / 2 (Gao et al. 2006, equation 9).
     strict : bool
-        True: samples must pass the spectral and the temporal filter (the paper, equations 15 and 16);
+        True: samples must pass the spectral and the temporal filter (the article, equations 15 and 16);
         False: either is enough (Gao's own code).
     weight : {"linear", "log"}
         Combined distance as product of differences or of their logarithms.
     temporal_weight : bool
-        Whether the temporal difference weighs too (the paper). Gao's own code and ImageFusion leave it out
+        Whether the temporal difference weighs too (the article). Gao's own code and ImageFusion leave it out
         with a single pair, which this always is: it would favour pixels that changed less than the centre.
     max_weight : bool
         Samples within the combined uncertainty all take the largest weight (Gao's own code, ImageFusion).
@@ -56,7 +65,10 @@ class Params:
     log_scale : float
         Factor of differences in the logarithmic form.
     copy_on_zero_diff : bool
-        The paper's special cases, equations 13 and 14. They make visible blocks, hence off.
+        The article's special cases, equations 13 and 14. They make visible blocks, hence off.
+    mtf : float, optional
+        What is left of a wave of two coarse pixels in the simulated coarse image. None: an area mean, by which
+        2 / pi = 0.64 is left; real sensors leave about 0.3, to which a Gaussian before the mean brings it.
     clip : bool
         Whether predictions are held to the valid range of their band.
     """
@@ -74,14 +86,15 @@ class Params:
     epsilon: float = 1e-4
     log_scale: float = 1e4
     copy_on_zero_diff: bool = False
+    mtf: float | None = None
     clip: bool = True
 
     def __post_init__(self) -> None:
         check_rules(self)
-        if self.sd not in ("image", "window"):
-            raise ValueError(f"sd must be image or window, found {self.sd!r}")
-        if self.classes <= 0:
-            raise ValueError(f"classes must be positive, found {self.classes}")
+        if self.mtf is not None and not 0 < self.mtf <= AREA_MTF:
+            raise ValueError(
+                f"mtf must lie in 0..{AREA_MTF:.3f}, that of an area mean, or be left out, found {self.mtf}"
+            )
 
 
 def halo(params: Params) -> int:
@@ -91,24 +104,36 @@ def halo(params: Params) -> int:
 
 def prepare(pieces: Iterable[Task], state: State, params: Params) -> State:
     """Add what tiles cannot know: the spread of each whole reference image, shape (time, band)."""
-    if params.sd == "window":
-        return state
-    return {**state, "fine_sd": image_sd(task.fine.values[..., *task.core] for task in pieces)}
+    return spread_of_references(pieces, state, params)
+
+
+def simulate(image: FloatArray, fine: GeoBox, coarse: GeoBox, mtf: float | None) -> FloatArray:
+    """The coarse image, shape (coarse y, coarse x), that a sensor with that `mtf` has of a fine image (y, x)."""
+    if mtf is None:
+        return degrade_inside(image, fine, coarse)
+    # A Gaussian leaves exp(-(pi sigma / ratio)^2 / 2) of a wave of two coarse pixels.
+    ratio = abs(coarse.affine.a / fine.affine.a)
+    sigma = ratio / math.pi * math.sqrt(-2 * math.log(mtf / AREA_MTF))
+    seen = np.isfinite(image)
+    share = gaussian_filter(seen.astype(np.float32), sigma, mode="constant")
+    mean = gaussian_filter(np.where(seen, image, np.float32(0)), sigma, mode="constant")
+    blurred = np.divide(mean, share, out=np.full_like(image, np.nan), where=seen)
+    return degrade_inside(blurred, fine, coarse)
 
 
 def predict(task: Task, state: State, params: Params) -> FloatArray:
     """Predict each date from the fine image nearest in time; NaN where that image or the coarse one is."""
-    state = state if "fine_sd" in state else prepare([task], state, params)
-    grid, coarse = task.fine.grid, task.coarse
-    out = np.empty((len(task.dates), *task.fine.values.shape[1:]), np.float32)
+    state = prepare([task], state, params)
+    around, edges = surroundings(task, halo(params))
+    grid, coarse = task.fine.grid[around], task.coarse
+    out = np.full((len(task.dates), *task.fine.values.shape[1:]), np.nan, np.float32)
     for t, date in enumerate(task.dates):
-        reference = task.fine.nearest(date)
-        fine = task.fine.values[reference]
-        # The same way down and up as the coarse image came: no resampling bias enters the difference.
-        simulated = regrid(degrade_inside(fine, grid, coarse.grid), coarse.grid, grid, "bilinear")
-        now = regrid(coarse.values[coarse.nearest(date)], coarse.grid, grid, "bilinear")
-        for b in range(len(fine)):
-            sd = state["fine_sd"][reference, b] if params.sd == "image" else window_sd(fine[b], params.window)
-            tolerance = np.asarray(2 * sd / params.classes, np.float32)
-            out[t, b] = blend(fine[b][None], simulated[b][None], now[b], tolerance, params)
+        reference, target = task.fine.nearest(date), coarse.nearest(date)
+        for b in range(len(task.fine.bands)):
+            image = task.fine.values[reference, b]
+            # The same way down and up as the coarse image came: no resampling bias enters the difference.
+            simulated = simulate(image, task.fine.grid, coarse.grid, params.mtf)
+            then, now = upsample(np.stack([simulated, coarse.values[target, b]]), coarse.grid, grid)
+            fine, sd = image[None, *around], state["fine_sd"][[reference], b] if params.sd == "image" else None
+            out[t, b, *around] = blend(fine, then[None], now, tolerances(fine, sd, params), params, edges)
     return clip_to_valid(out, task.fine.bands) if params.clip else out

@@ -1,6 +1,6 @@
 """Time the simulated world over area and over days: seconds and memory, to results/bench/simulated.csv and .png.
 
-python tests/bench_simulated.py [--sides 1 2 4 8] [--days 91 182 365] [--threads 2] [--out FOLDER]
+make worldbench ARGS="[--sides 1 2 4 8] [--days 91 182 365] [--threads 2] [--out FOLDER]
 """
 
 from __future__ import annotations
@@ -23,11 +23,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-ROOT = Path(__file__).parents[1]
-SCRIPTS = ROOT / "workflow/scripts"
-sys.path.insert(0, str(SCRIPTS))
-
-from stfuse.plots import FAINT, WIDTH, heading, place, styled, to_png  # noqa: E402
+from benchmarks import ROOT, environment
+from stfuse.plots import FAINT, WIDTH, heading, place, styled, to_png
 
 FIRST = date(2023, 1, 1)
 CORNER = (500010, 5629080)
@@ -40,10 +37,9 @@ COLOURS = {"all sensors": ("#0072B2", "o"), "Sentinel-2 and Landsat-8": ("#D55E0
 CHILD = """
 import json, sys, time
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from simulated import Outputs, simulate
+from scripts.simulated import Outputs, simulate
 from stfuse.simulated.sensors import SENSORS
-asked = json.loads(sys.argv[2])
+asked = json.loads(sys.argv[1])
 names = asked["sensors"]
 filled = None if names is None else {c for s in SENSORS if s.name in names for c in s.collections}
 folder = Path(asked["folder"])
@@ -78,9 +74,9 @@ def measure(side: float, days: int, sensors: Sequence[str] | None, threads: int)
     with tempfile.TemporaryDirectory(prefix="stfuse-bench-") as folder:
         asked = {"site": site, "folder": folder, "sensors": sensors, "threads": threads}
         start, busy = time.perf_counter(), cpu_seconds()
-        command = [sys.executable, "-c", CHILD, str(SCRIPTS), json.dumps(asked)]
-        environment = {**os.environ, "NUMBA_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
-        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        command = [sys.executable, "-c", CHILD, json.dumps(asked)]
+        own = environment(NUMBA_NUM_THREADS=str(threads), OMP_NUM_THREADS=str(threads))
+        with subprocess.Popen(command, env=own, stdout=subprocess.DEVNULL) as process:
             peak = watch(process)
         seconds, busy = time.perf_counter() - start, cpu_seconds() - busy
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())

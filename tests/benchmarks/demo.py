@@ -1,6 +1,6 @@
 """Time the demo from nothing, in a folder of its own: seconds and memory by rule.
 
-python tests/bench.py [--cores N] [--keep FOLDER] [further words for Snakemake]
+make bench ARGS="[--keep FOLDER] [further words for Snakemake]"
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-ROOT = Path(__file__).parents[1]
+from benchmarks import ROOT
 
 
 def read_benchmarks(results: Path) -> pd.DataFrame:

@@ -1,0 +1,276 @@
+"""How much each class of a fine image changed, from what coarse cells changed and hold of it. Compiled in part.
+
+Source: Zhu et al. 2016 (RSE 172:165), estimation of the temporal change of classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.optimize import lsq_linear
+
+from stfuse.classes import classified, extremes
+from stfuse.nesting import Nesting, nesting_of, tie_breaker
+from stfuse.task import FloatArray, State, Task
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Labels = NDArray[np.int8]
+
+
+def composition(labels: Labels, nesting: Nesting, classes: int, rows: slice, columns: slice) -> tuple[Floats, Floats]:
+    """Shares of the classes in the observed area of each cell, and how much of the cell was observed.
+
+    Parameters
+    ----------
+    rows, columns : slice
+        The cells asked for.
+
+    Returns
+    -------
+    shares : ndarray, shape (class, cell y, cell x)
+        They add to 1; NaN where nothing was observed.
+    seen : ndarray, shape (2, cell y, cell x)
+        Observed share of the part of the cell that lies in the fine image, and of the whole cell.
+    """
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    shares, seen = np.zeros((classes, *shape)), np.zeros((2, *shape))
+    down, across = nesting.rows, nesting.columns
+    first = (down.first[rows], down.last[rows], across.first[columns], across.last[columns])
+    _composition(labels, down.edges, across.edges, rows.start, columns.start, *first, shares, seen)
+    area = shares.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return shares / area, np.stack([area / seen[0], area])
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _composition(
+    labels: Labels,
+    y_edges: Floats,
+    x_edges: Floats,
+    y_cell: int,
+    x_cell: int,
+    top: Ints,
+    bottom: Ints,
+    left: Ints,
+    right: Ints,
+    shares: Floats,
+    seen: Floats,
+) -> None:
+    """Areas in cells, of the classes and of all that lies in the image."""
+    for i in range(len(top)):
+        for j in range(len(left)):
+            for y in range(top[i], bottom[i]):
+                high = min(y_edges[y + 1], y_cell + i + 1.0) - max(y_edges[y], y_cell + i + 0.0)
+                for x in range(left[j], right[j]):
+                    wide = min(x_edges[x + 1], x_cell + j + 1.0) - max(x_edges[x], x_cell + j + 0.0)
+                    seen[0, i, j] += high * wide
+                    if labels[y, x] >= 0:
+                        shares[labels[y, x], i, j] += high * wide
+
+
+LEAST_SEEN = 0.5
+"""Share of a cell (of what of it lies in the scene) that must be observed for it to have a residual."""
+
+WHOLE = 0.999
+"""Share from which a cell counts as observed altogether: from such cells class changes are learned (Zhu's codes)."""
+
+
+@dataclass(frozen=True)
+class Met:
+    """What was met of the coarse cells, gathered piece by piece.
+
+    Attributes
+    ----------
+    purest : tuple of ndarray, one per class, shape (cell, 2 + class + band)
+        The purest cells, purest first: whether the whole cell was observed, tie breaker, shares, change.
+    number : int
+        Cells met.
+    total, square : ndarray, shape (band,)
+        Sums of their change C_0 - C_1 and of its square.
+    change, now : ndarray, shape (2, band)
+        Least and largest change, and C_0.
+    """
+
+    purest: tuple[Floats, ...]
+    number: int
+    total: Floats
+    square: Floats
+    change: Floats
+    now: Floats
+
+    @classmethod
+    def nothing(cls, classes: int, bands: int) -> Met:
+        """No cells yet."""
+        zero, ends = np.zeros(bands), np.repeat([[np.inf], [-np.inf]], bands, axis=1)
+        return cls((np.empty((0, 2 + classes + bands)),) * classes, 0, zero, zero, ends, ends)
+
+    def add(self, traits: Floats, change: Floats, now: Floats, count: int, least: float) -> Met:
+        """With further cells.
+
+        Parameters
+        ----------
+        traits : ndarray, shape (cell, 2 + class)
+            Whether the whole cell was observed, tie breaker, shares of the classes.
+        change, now : ndarray, shape (cell, band)
+        count : int
+            At most so many are kept for each class.
+        least : float
+            Those with a larger share of it.
+        """
+
+        def best(k: int) -> Floats:
+            further = traits[:, 2 + k] > least
+            met = np.concatenate([self.purest[k], np.hstack([traits[further], change[further]])])
+            # Rounded, so that the order of a sum does not decide between equal shares.
+            return met[np.lexsort((met[:, 1], -np.round(met[:, 2 + k], 6), -met[:, 0]))[:count]]
+
+        return Met(
+            tuple(best(k) for k in range(len(self.purest))),
+            self.number + len(traits),
+            self.total + change.sum(axis=0),
+            self.square + np.square(change).sum(axis=0),
+            wider(self.change, change.min(axis=0, initial=np.inf), change.max(axis=0, initial=-np.inf)),
+            wider(self.now, now.min(axis=0, initial=np.inf), now.max(axis=0, initial=-np.inf)),
+        )
+
+    def bounds(self) -> tuple[Floats, Floats]:
+        """Limits of a class's change: those of the cells, widened by their standard deviation."""
+        n = max(self.number, 1)
+        spread = np.sqrt(np.maximum(self.square / n - (self.total / n) ** 2, 0))
+        return self.change[0] - spread, self.change[1] + spread
+
+
+def wider(ends: Floats, low: Floats, high: Floats) -> Floats:
+    """Ends (2, ...) moved out to further ones."""
+    return np.stack([np.minimum(ends[0], low), np.maximum(ends[1], high)])
+
+
+def class_change(cells: Met, bounded: bool, trim: float) -> Floats:
+    """Change of each class from what its purest cells changed, by least squares without intercept.
+
+    What the cells leave open (classes that come in the same mixture everywhere, or in no cell) is given the
+    cells' mean change: the solution nearest to it is taken.
+
+    Parameters
+    ----------
+    bounded : bool
+        Whether a class may change no more than the cells do, plus their standard deviation.
+    trim : float
+        Share of each class's cells left out at either end of the change, band by band.
+
+    Returns
+    -------
+    ndarray, shape (class, band)
+        NaN if there is no cell.
+    """
+    classes, bands = len(cells.purest), len(cells.total)
+    whole = any(part[:, 0].any() for part in cells.purest)
+    chosen = [part[part[:, 0] > 0] if whole else part for part in cells.purest]
+    low, high = cells.bounds() if bounded else (np.full(bands, -np.inf), np.full(bands, np.inf))
+    out = np.full((classes, bands), np.nan)
+    for b in range(bands if any(map(len, chosen)) else 0):
+        kept = np.concatenate([_trimmed(part, 2 + classes + b, trim) for part in chosen])
+        out[:, b] = _solve(kept[:, 2 : 2 + classes], kept[:, 2 + classes + b], (low[b], high[b]))
+    return out
+
+
+def _trimmed(cells: Floats, column: int, trim: float) -> Floats:
+    """The cells whose value is not among the smallest or largest share."""
+    values = np.sort(cells[:, column])
+    skip = int(trim * len(values))
+    if not skip:
+        return cells
+    return np.asarray(cells[(cells[:, column] >= values[skip]) & (cells[:, column] <= values[-1 - skip])])
+
+
+def _solve(shares: Floats, change: Floats, limits: Sequence[float]) -> Floats:
+    """Bounded least squares, nearest to the mean change where there is a choice."""
+    mean = min(max(float(change.mean()), limits[0]), limits[1])
+    # Below 1e-6 of the largest singular value only rounding tells classes apart.
+    step = np.linalg.lstsq(shares, change - mean, rcond=1e-6)[0]
+    low, high = limits[0] - mean, limits[1] - mean
+    if np.all((step >= low) & (step <= high)) or not low < high:
+        return np.asarray(mean + np.clip(step, low, high))
+    return np.asarray(mean + lsq_linear(shares, change - mean, (low, high), method="bvls").x)
+
+
+def coarse_pair(task: Task, t: int, k: int) -> tuple[FloatArray, FloatArray]:
+    """The coarse images C_0 of the target date and C_1 of the pair's date, shape (band, y, x)."""
+    now = task.coarse.values[task.coarse.nearest(task.dates[t])]
+    return now, task.coarse.values[task.coarse.nearest(task.fine.dates[k])]
+
+
+def learn_changes(pieces: Iterable[Task], state: State, count: int, least: float, trim: float, bounded: bool) -> State:
+    """How much the classes of each fine image changed until each date, from a scene in pieces.
+
+    Parameters
+    ----------
+    pieces : iterable of Task
+        Gone through once; see `stfuse.tiles.pieces`.
+    state : State
+        From `stfuse.classes.learn_classes`.
+    count, least, trim, bounded
+        See `Met.add` and `class_change`.
+
+    Returns
+    -------
+    State
+        ``change`` (date, pair, class, band), NaN where no cell is known.
+        ``limits`` (2, date, pair, band): least and largest value of the coarse image C_0 and of the
+        temporal prediction in the scene.
+    """
+    pairs, classes, bands = state["centres"].shape
+    met: dict[tuple[int, int], Met] = {}
+    values = np.stack([np.full((pairs, classes, bands), end) for end in (np.inf, -np.inf)])
+    dates = 0
+    for task in pieces:
+        dates = len(task.dates)
+        nesting, tie = nesting_of(task.fine.grid, task.coarse.grid), tie_breaker(task.coarse.grid)
+        mine = nesting.rows.owned(*task.edges[:2]), nesting.columns.owned(*task.edges[2:])
+        for k in range(pairs):
+            fine, labels = classified(task, k, state)
+            values[:, k] = wider(values[:, k], *extremes(fine[:, *task.core], labels[task.core], classes))
+            shares, seen = composition(labels, nesting, classes, *mine)
+            traits = np.stack([seen[1] > WHOLE, tie[mine], *shares])
+            for t in range(dates):
+                now, then = (image[:, *mine].astype(np.float64) for image in coarse_pair(task, t, k))
+                usable = np.isfinite(now - then).all(axis=0) & (seen[0] >= LEAST_SEEN)
+                of_cells, step, level = (part[:, usable].T for part in (traits, now - then, now))
+                before = met.get((t, k), Met.nothing(classes, bands))
+                met[t, k] = before.add(of_cells, step, level, count, least)
+    change, limits = np.full((dates, pairs, classes, bands), np.nan), np.empty((2, dates, pairs, bands))
+    limits[0], limits[1] = -np.inf, np.inf
+    for (t, k), cells in met.items():
+        change[t, k] = class_change(cells, bounded, trim)
+        if cells.number:
+            low, high = values[:, k] + change[t, k]
+            limits[:, t, k] = wider(cells.now, low.min(axis=0), high.max(axis=0))
+    return {"change": change, "limits": limits}
+
+
+def cell_residual(cells: FloatArray, shares: Floats, seen: Floats, change: Floats) -> FloatArray:
+    """What the changes of the classes leave unexplained of the coarse pixels' change.
+
+    Parameters
+    ----------
+    cells : ndarray, shape (band, cell y, cell x)
+        C_0 - C_1.
+    shares, seen : ndarray, shape (class, cell y, cell x) and (cell y, cell x)
+        From `composition`: shares of the classes, and how much of the cell's part in the scene was observed.
+    change : ndarray, shape (class, band)
+
+    Returns
+    -------
+    ndarray, shape (band, cell y, cell x), float32
+        NaN where too little is observed.
+    """
+    out = cells.astype(np.float64)
+    for share, step in zip(shares, change, strict=True):
+        out -= share * step[:, None, None]
+    out[:, seen < LEAST_SEEN] = np.nan
+    return out.astype(np.float32)
