@@ -15,9 +15,9 @@ import naive_kriging
 from factory import days, make_grid, make_sample, make_scene, make_task, punch
 from naive import block_mean
 from stfuse import tiles
-from stfuse.footprints import axes
+from stfuse.fusion.footprints import axes
+from stfuse.fusion.kriging import Kernels, krige
 from stfuse.grid import coarser, degrade, degrade_inside
-from stfuse.kriging import Kernels, krige
 from stfuse.methods import atprk, bilinear
 from stfuse.methods.atprk import Params, predict, prepare
 from stfuse.task import FloatArray, Series, State, Task

@@ -10,8 +10,8 @@ import pytest
 
 import naive
 from factory import make_task
-from stfuse.blending import blend, inverse_distance
-from stfuse.blending_rules import surroundings, tolerances
+from stfuse.fusion.blending import blend, inverse_distance
+from stfuse.fusion.blending_rules import surroundings, tolerances
 from stfuse.methods.starfm import Params
 from stfuse.task import FloatArray
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import naive_fsdaf
-from stfuse.classes import accepted_range, draw, extremes, find_classes, label
+from stfuse.fusion.classes import accepted_range, draw, extremes, find_classes, label
 
 CENTRES = np.array([[0.1, 0.5], [0.3, 0.2], [0.35, 0.6]])
 VALID = np.array([[0.0], [1.2]])

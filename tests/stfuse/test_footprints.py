@@ -11,7 +11,7 @@ from odc.geo.geobox import GeoBox
 
 from factory import make_grid, punch
 from stfuse.errors import InputError
-from stfuse.footprints import axes, cell_means
+from stfuse.fusion.footprints import axes, cell_means
 from stfuse.grid import coarser, degrade_inside
 
 RATIOS = [1.0, 2.0, 3.0, 2.5, 2.4, 16.7, 15.4437, 46.3]

@@ -7,9 +7,9 @@ import pytest
 
 import naive_kriging
 from factory import make_grid
-from stfuse.footprints import Axis, axes
+from stfuse.fusion.footprints import Axis, axes
+from stfuse.fusion.kriging import Kernels, kernels, krige
 from stfuse.grid import coarser
-from stfuse.kriging import Kernels, kernels, krige
 from stfuse.task import FloatArray
 
 RATIOS = [2.0, 3.0, 2.5, 3.3, 5.0]

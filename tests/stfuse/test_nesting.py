@@ -9,8 +9,8 @@ from odc.geo.geobox import GeoBox
 
 from factory import make_grid
 from stfuse.errors import InputError
+from stfuse.fusion.nesting import nesting_of, on_pixels, tie_breaker
 from stfuse.grid import coarser
-from stfuse.nesting import nesting_of, on_pixels, tie_breaker
 
 
 @pytest.mark.parametrize("ratio", [1.0, 2.5, 3.0, 16.7])

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 import naive_kriging
-from stfuse.regression import ENOUGH, Moments, apply, solve
+from stfuse.fusion.regression import ENOUGH, Moments, apply, solve
 from stfuse.task import FloatArray
 
 ALL = np.ones((1, 2, 3), bool)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import naive
 import naive_fsdaf
-from stfuse.residuals import distribute, homogeneity, smooth, temporal_weights
-from stfuse.similar import search
+from stfuse.fusion.residuals import distribute, homogeneity, smooth, temporal_weights
+from stfuse.fusion.similar import search
 
 ALL = (0, 20, 0, 24)
 

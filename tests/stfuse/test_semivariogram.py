@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import naive_kriging
-from stfuse.semivariogram import DEFAULT_RANGE, fit_ranges, pair_sums, range_grid, regularised, semivariance
+from stfuse.fusion.semivariogram import DEFAULT_RANGE, fit_ranges, pair_sums, range_grid, regularised, semivariance
 from stfuse.task import FloatArray
 
 GRID = range_grid(0.5, 30.0)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import naive
-from stfuse.similar import Similar, image_sd, search, window_sd
+from stfuse.fusion.similar import Similar, image_sd, search, window_sd
 from stfuse.task import FloatArray
 
 Found = list[tuple[int, int, float]]

@@ -10,8 +10,8 @@ from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import gaussian_filter
 
 import naive_fsdaf
+from stfuse.fusion.thinplate import thin_plate
 from stfuse.task import FloatArray
-from stfuse.thinplate import thin_plate
 
 
 def points(pixels: int, ratio: float) -> tuple[Any, Any]:

@@ -7,9 +7,9 @@ import pytest
 
 import naive_fsdaf
 from factory import make_grid
+from stfuse.fusion.nesting import nesting_of
+from stfuse.fusion.unmixing import Floats, Met, cell_residual, class_change, composition
 from stfuse.grid import coarser
-from stfuse.nesting import nesting_of
-from stfuse.unmixing import Floats, Met, cell_residual, class_change, composition
 
 CHANGE = np.array([[0.1, -0.02], [-0.05, 0.03], [0.02, 0.0]])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,10 @@ Kernel = Literal["nearest", "bilinear", "cubic", "cubic_spline", "lanczos", "ave
 # Source positions are rounded to this share of a pixel. A power of two adds to whole pixels without
 # rounding, so a crop of a scene is resampled to the very same bits as the scene itself.
 POSITION_STEP = 2.0**-20
+
+
+# odc-geo hides this one, that its arrays are no files, for the time of each call; several threads undo each other's hiding.
+warnings.filterwarnings("ignore", message="Dataset has no geotransform")
 
 
 def site_grid(crs: str, bounds: tuple[float, float, float, float], resolution: float) -> GeoBox:

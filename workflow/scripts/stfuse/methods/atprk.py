@@ -2,7 +2,7 @@
 
 Wang et al. 2015 (Remote Sensing of Environment 166:191); for Landsat 8 and Sentinel-2 Wang et al. 2017 (IEEE TGRS
 55:3885), as Wu et al. 2022, section 3.1, compare with it. The articles' texts were not at hand; the kriging is the
-standard one (see `stfuse.kriging`). Covariates of a target are all bands of the fine references (the nearest one by
+standard one (see `stfuse.fusion.kriging`). Covariates of a target are all bands of the fine references (the nearest by
 default) and, where the experiment has it, the panchromatic image, brought to the fine grid by bicubic convolution.
 
 With a whole ratio the prediction's block means are the coarse image. With another one a fine pixel of two cells is
@@ -19,13 +19,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stfuse import regression
 from stfuse.bands import clip_to_valid
-from stfuse.footprints import Axis, axes, cell_means
+from stfuse.fusion import regression
+from stfuse.fusion.footprints import Axis, axes, cell_means
+from stfuse.fusion.kriging import Kernels, kernels, krige
+from stfuse.fusion.regression import Moments
+from stfuse.fusion.semivariogram import Model, fit_ranges, pair_sums, range_grid, regularised
 from stfuse.grid import regrid
-from stfuse.kriging import Kernels, kernels, krige
-from stfuse.regression import Moments
-from stfuse.semivariogram import Model, fit_ranges, pair_sums, range_grid, regularised
 from stfuse.task import FloatArray, Needs, Series, State, Task
 from stfuse.task import no_fit as fit
 

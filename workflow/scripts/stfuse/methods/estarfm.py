@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stfuse.bands import clip_to_valid, valid_range
-from stfuse.conversion import convert, critical_r2, stack_parts, unlikeness, window_means
+from stfuse.fusion.conversion import convert, critical_r2, stack_parts, unlikeness, window_means
+from stfuse.fusion.similar import image_sd, search
 from stfuse.grid import regrid
-from stfuse.similar import image_sd, search
 from stfuse.task import FloatArray, Needs, State, Task, Window
 from stfuse.task import no_fit as fit
 

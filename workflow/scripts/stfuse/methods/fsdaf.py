@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stfuse.bands import valid_range
-from stfuse.classes import classified, learn_classes
-from stfuse.nesting import Stretch, nesting_of, on_pixels
-from stfuse.residuals import distribute, homogeneity, smooth, temporal_weights
-from stfuse.similar import search
+from stfuse.fusion.classes import classified, learn_classes
+from stfuse.fusion.nesting import Stretch, nesting_of, on_pixels
+from stfuse.fusion.residuals import distribute, homogeneity, smooth, temporal_weights
+from stfuse.fusion.similar import search
+from stfuse.fusion.thinplate import FARTHEST, thin_plate
+from stfuse.fusion.unmixing import cell_residual, coarse_pair, composition, learn_changes
 from stfuse.task import FloatArray, Needs, State, Task
 from stfuse.task import no_fit as fit
-from stfuse.thinplate import FARTHEST, thin_plate
-from stfuse.unmixing import cell_residual, coarse_pair, composition, learn_changes
 
 __all__ = ["NEEDS", "Params", "fit", "halo", "predict", "prepare"]
 
@@ -69,7 +69,7 @@ class Params:
         which a dark pixel's noise decides; below this value a ratio says nothing.
     radius : int
         Coarse pixels on each side that a thin-plate spline goes through, 1..6: with 5 it differs from the spline
-        through all of them by less than 3e-4 of their range (Zhu: blocks of 30 x 30); see `stfuse.thinplate`.
+        through all of them by less than 3e-4 of their range (Zhu: blocks of 30 x 30); see `stfuse.fusion.thinplate`.
     limits : bool
         Whether the prediction before smoothing is held to the values of the scene: between the least and the
         largest of the coarse image and of the temporal prediction.

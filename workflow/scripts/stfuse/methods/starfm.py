@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from stfuse.bands import clip_to_valid
-from stfuse.blending import blend
-from stfuse.blending_rules import Weight, check_rules, spread_of_references, surroundings, tolerances
 from stfuse.errors import InputError
-from stfuse.similar import SD
+from stfuse.fusion.blending import blend
+from stfuse.fusion.blending_rules import Weight, check_rules, spread_of_references, surroundings, tolerances
+from stfuse.fusion.similar import SD
+from stfuse.grid import regrid
 from stfuse.task import FloatArray, Needs, State, Task
 from stfuse.task import no_fit as fit
-from stfuse.upsampling import upsample
 
 __all__ = ["NEEDS", "Params", "fit", "halo", "predict", "prepare"]
 
@@ -118,7 +118,7 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
     out = np.full((len(task.dates), *task.fine.values.shape[1:]), np.nan, np.float32)
     for b in range(len(task.fine.bands)):
         fine = task.fine.values[:, b, *around]
-        images = upsample(coarse.values[wanted, b], coarse.grid, grid)
+        images = regrid(coarse.values[wanted, b], coarse.grid, grid, "bilinear")
         tolerance = tolerances(fine, state["fine_sd"][:, b] if params.sd == "image" else None, params)
         for t, now in enumerate(images[count:]):
             out[t, b, *around] = blend(fine, images[:count], now, tolerance, params, edges)

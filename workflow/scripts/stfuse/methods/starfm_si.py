@@ -16,13 +16,12 @@ from odc.geo.geobox import GeoBox
 from scipy.ndimage import gaussian_filter
 
 from stfuse.bands import clip_to_valid
-from stfuse.blending import blend
-from stfuse.blending_rules import Weight, check_rules, spread_of_references, surroundings, tolerances
-from stfuse.grid import degrade_inside
-from stfuse.similar import SD
+from stfuse.fusion.blending import blend
+from stfuse.fusion.blending_rules import Weight, check_rules, spread_of_references, surroundings, tolerances
+from stfuse.fusion.similar import SD
+from stfuse.grid import degrade_inside, regrid
 from stfuse.task import FloatArray, Needs, State, Task
 from stfuse.task import no_fit as fit
-from stfuse.upsampling import upsample
 
 __all__ = ["NEEDS", "Params", "fit", "halo", "predict", "prepare"]
 
@@ -133,7 +132,7 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
             image = task.fine.values[reference, b]
             # The same way down and up as the coarse image came: no resampling bias enters the difference.
             simulated = simulate(image, task.fine.grid, coarse.grid, params.mtf)
-            then, now = upsample(np.stack([simulated, coarse.values[target, b]]), coarse.grid, grid)
+            then, now = regrid(np.stack([simulated, coarse.values[target, b]]), coarse.grid, grid, "bilinear")
             fine, sd = image[None, *around], state["fine_sd"][[reference], b] if params.sd == "image" else None
             out[t, b, *around] = blend(fine, then[None], now, tolerances(fine, sd, params), params, edges)
     return clip_to_valid(out, task.fine.bands) if params.clip else out

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from stfuse.blending_rules import Rules
+from stfuse.fusion.blending_rules import Rules
 from stfuse.task import FloatArray
 
 Forms = tuple[bool, bool, bool, bool]

@@ -13,8 +13,8 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
-from stfuse.classes import classified, extremes
-from stfuse.nesting import Nesting, nesting_of, tie_breaker
+from stfuse.fusion.classes import classified, extremes
+from stfuse.fusion.nesting import Nesting, nesting_of, tie_breaker
 from stfuse.task import FloatArray, State, Task
 
 Floats = NDArray[np.float64]
@@ -213,7 +213,7 @@ def learn_changes(pieces: Iterable[Task], state: State, count: int, least: float
     pieces : iterable of Task
         Gone through once; see `stfuse.tiles.pieces`.
     state : State
-        From `stfuse.classes.learn_classes`.
+        From `stfuse.fusion.classes.learn_classes`.
     count, least, trim, bounded
         See `Met.add` and `class_change`.
 

@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
 
-from stfuse.similar import Similar
+from stfuse.fusion.similar import Similar
 from stfuse.task import FloatArray
 
 # Below this square sum of deviations (a spread of 1e-6 of reflectance) values are equal but for rounding.

@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stfuse.nesting import on_pixels
-from stfuse.similar import Similar
+from stfuse.fusion.nesting import on_pixels
+from stfuse.fusion.similar import Similar
 from stfuse.task import FloatArray
 
 Floats = NDArray[np.float64]

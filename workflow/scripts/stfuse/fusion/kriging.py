@@ -11,8 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stfuse.footprints import Axis
-from stfuse.semivariogram import Model, semivariance
+from stfuse.fusion.footprints import Axis
+from stfuse.fusion.semivariogram import Model, semivariance
 from stfuse.task import FloatArray
 
 __all__ = ["Kernels", "kernels", "krige"]

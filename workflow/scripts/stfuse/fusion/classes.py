@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.cluster.vq import ClusterError, kmeans2
 
-from stfuse.similar import image_sd
+from stfuse.fusion.similar import image_sd
 from stfuse.task import FloatArray, State, Task
 
 Floats = NDArray[np.float64]

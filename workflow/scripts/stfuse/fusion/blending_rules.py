@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from stfuse.similar import SD, image_sd, window_sd
+from stfuse.fusion.similar import SD, image_sd, window_sd
 from stfuse.task import FloatArray, State, Task, Window
 
 Weight = Literal["linear", "log"]
