@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import real_pairs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import naive_estarfm
+from benchmarks import pair_data as real_pairs
 from factory import days, make_grid, make_sample, make_task
 from stfuse.bands import valid_range
 from stfuse.grid import regrid

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import real_pairs
 
 import naive
+from benchmarks import pair_data as real_pairs
 from factory import days, make_sample, make_task, punch
 from stfuse import tiles
 from stfuse.errors import InputError

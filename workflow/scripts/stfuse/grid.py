@@ -21,7 +21,7 @@ Kernel = Literal["nearest", "bilinear", "cubic", "cubic_spline", "lanczos", "ave
 POSITION_STEP = 2.0**-20
 
 
-# odc-geo hides this one, that its arrays are no files, for the time of each call; several threads undo each other's hiding.
+# odc-geo hides this (its arrays are no files) for the time of a call; threads undo each other's hiding.
 warnings.filterwarnings("ignore", message="Dataset has no geotransform")
 
 
