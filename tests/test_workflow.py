@@ -203,3 +203,25 @@ def test_adding_a_method_takes_one_file_and_one_line(copy: Path, tmp_path: Path)
     assert run.returncode == 0, run.stdout + run.stderr
     assert {row["method"] for row in rows(copy / "results/scores/all.csv")} == {"bilinear", "temporal", "mine"}
     assert "mine" in (copy / "results/report_smallest.html").read_text()
+
+
+@pytest.mark.e2e
+def test_a_method_without_enough_references_is_left_out_of_all_and_refused_by_name(copy: Path, tmp_path: Path) -> None:
+    """Without a second pair of images of (nearly) one date, what needs two has nothing to predict from."""
+    root = lean_repository(tmp_path / "repository")
+    needy = MINE.replace('"nearest"', '"bracketing", pairs=True')
+    (root / "workflow/scripts/stfuse/methods/paired.py").write_text(needy)
+    config, experiment = root / "config/config.yaml", root / "tests/config/experiments/smallest_withheld.yaml"
+    config.write_text(config.read_text().replace("methods:\n", "methods:\n  paired: {}\n"))
+    two_pairs = snakemake(copy, "-n", *smallest(root), root=root)
+    assert "/paired/" in two_pairs.stdout + two_pairs.stderr
+    # Of the four pairs the target's own is hidden, and only that of 12 July has both images on one day.
+    experiment.write_text(experiment.read_text().replace("targets: 1", 'targets: ["2023-06-27"]').replace(
+        "pair_days: 2", "pair_days: 1"))  # fmt: skip
+    one_pair = snakemake(copy, "-n", *smallest(root), root=root)
+    assert one_pair.returncode == 0, one_pair.stdout + one_pair.stderr
+    assert "/paired/" not in one_pair.stdout + one_pair.stderr
+    experiment.write_text(experiment.read_text().replace("methods: all", "methods: [bilinear, paired]"))
+    by_name = snakemake(copy, "-n", *smallest(root), root=root)
+    assert by_name.returncode != 0
+    assert "paired can predict no date" in by_name.stdout + by_name.stderr

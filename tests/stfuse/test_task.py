@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -42,8 +42,14 @@ def test_an_empty_series_has_no_nearest() -> None:
 
 
 def test_a_task_has_no_place_for_the_truth() -> None:
-    assert {f.name for f in fields(Task)} == {"fine", "coarse", "ratio", "dates", "aux"}
+    assert {f.name for f in fields(Task)} == {"fine", "coarse", "ratio", "dates", "aux", "core"}
 
 
 def test_nothing_is_learned_from_anything() -> None:
     assert no_fit([(make_task(), np.zeros(0, np.float32))], None, 0) == {}
+
+
+def test_edges_are_the_core_in_numbers() -> None:
+    task = make_task((48, 42))
+    assert task.edges == (0, 48, 0, 42)
+    assert replace(task, core=(slice(3, None), slice(-40, 99))).edges == (3, 48, 2, 42)

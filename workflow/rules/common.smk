@@ -64,6 +64,7 @@ STUDIES = {name: checked("studies", name) for name in config["studies"]}
 EXPERIMENTS = {name: checked("experiments", name) for s in STUDIES.values() for name in s["experiments"]}
 SITES = {name: checked("sites", name) for e in EXPERIMENTS.values() for name in e["sites"]}
 SENSORS = {name: checked("sensors", name) for s in SITES.values() for name in s["sensors"]}
+TAKES_ALL = {name for name, e in EXPERIMENTS.items() if e["methods"] == "all"}
 for site in SITES.values():
     check_site(site)
 for experiment in EXPERIMENTS.values():

@@ -21,6 +21,7 @@ from stfuse.metrics import METRICS
 from stfuse.raster import REMAKE
 from stfuse.report import (
     experiment_words,
+    listed,
     phenology_verdict,
     questions,
     run_times,
@@ -132,9 +133,11 @@ def _site(site: Mapping[str, Any], paths: Sequence[Path]) -> Facts:
 
 def _section(experiment: Mapping[str, Any], site: Facts, paths: Sequence[Path]) -> Facts:
     verdicts, scores, tables = [], [], []
+    ran: set[str] = set()
     for path in sorted(p for p in paths if p.suffix == ".csv"):
         if path.stem == "scores":
             asked = questions(_read(path))
+            ran.update(str(method) for table in asked.values() for method in table.index)
             scores = [score_table(question, table) for question, table in asked.items()]
             # The experiment's own variable: NDVI made of predicted bands is a by-product.
             own = [q for q in asked if q[1] == experiment["variable"]]
@@ -146,6 +149,8 @@ def _section(experiment: Mapping[str, Any], site: Facts, paths: Sequence[Path]) 
         tables.append(_table(path))
     facts = [f"{experiment['protocol']}: {experiment['fine']} (fine), {experiment['coarse']} (coarse)"]
     facts.append("bands " + ", ".join(experiment["bands"]))
+    absent = [m for m in experiment["methods"] if scores and m not in ran]
+    facts += [f"without {listed(absent)}: too few references here"] if absent else []
     return {
         "title": experiment.get("title") or experiment["name"],
         "anchor": f"{experiment['name']}-{site['name']}",

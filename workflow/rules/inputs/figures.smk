@@ -18,7 +18,7 @@ def figure_title(wildcards):
 def prediction_runs(wildcards):
     """Method -> its case, for the methods that predict a date (first seed)."""
     experiment, found = EXPERIMENTS[wildcards.experiment], {}
-    for method in experiment["methods"]:
+    for method in methods_at(experiment, wildcards.site):
         for case in method_cases(experiment, wildcards.site, method):
             if case.target == wildcards.date:
                 found[method] = case
@@ -73,14 +73,15 @@ def prediction_files(wildcards):
 def scatter_dates(wildcards):
     """The dates that every method predicts."""
     experiment = EXPERIMENTS[wildcards.experiment]
-    by_method = [{c.target for c in method_cases(experiment, wildcards.site, m)} for m in experiment["methods"]]
+    site = wildcards.site
+    by_method = [{c.target for c in method_cases(experiment, site, m)} for m in methods_at(experiment, site)]
     return sorted(set.intersection(*by_method))
 
 
 def scatter_images(wildcards):
     """The predictions of those dates, method by method (first seed)."""
     folder = f"results/fused/{wildcards.experiment}/{wildcards.site}"
-    methods = EXPERIMENTS[wildcards.experiment]["methods"]
+    methods = experiment_methods(wildcards)
     return [f"{folder}/{m}/seed{seeds(m)[0]}/{date}.tif" for m in methods for date in scatter_dates(wildcards)]
 
 
@@ -92,32 +93,31 @@ def scatter_observed(wildcards):
 
 
 def experiment_methods(wildcards):
-    """The methods of an experiment."""
-    return EXPERIMENTS[wildcards.experiment]["methods"]
+    """The methods of an experiment at a site."""
+    return methods_at(EXPERIMENTS[wildcards.experiment], wildcards.site)
 
 
 def experiment_scores(wildcards):
     """The scores of every method of an experiment at a site."""
-    experiment = EXPERIMENTS[wildcards.experiment]
     folder = f"results/scores/{wildcards.experiment}/{wildcards.site}"
-    return [f"{folder}/{m}/seed{seed}.csv" for m in experiment["methods"] for seed in seeds(m)]
+    return [f"{folder}/{m}/seed{seed}.csv" for m in experiment_methods(wildcards) for seed in seeds(m)]
 
 
-def learned(experiment):
-    """Every (method, seed) of an experiment that learns."""
-    return [(m, seed) for m in experiment["methods"] if NEEDS[m].samples != "none" for seed in seeds(m)]
+def learned(experiment, site):
+    """Every (method, seed) of an experiment at a site that learns."""
+    return [(m, seed) for m in methods_at(experiment, site) if NEEDS[m].samples != "none" for seed in seeds(m)]
 
 
 def training_runs(wildcards):
     """Names of the training runs of an experiment."""
-    return [f"{m} (seed {seed})" for m, seed in learned(EXPERIMENTS[wildcards.experiment])]
+    return [f"{m} (seed {seed})" for m, seed in learned(EXPERIMENTS[wildcards.experiment], wildcards.site)]
 
 
 def training_curves(wildcards):
     """Their curves."""
     experiment = EXPERIMENTS[wildcards.experiment]
     folder = f"results/model/{wildcards.experiment}/{trainset(experiment, wildcards.site)}"
-    return [f"{folder}/{m}/seed{seed}.csv" for m, seed in learned(experiment)]
+    return [f"{folder}/{m}/seed{seed}.csv" for m, seed in learned(experiment, wildcards.site)]
 
 
 def source_names(wildcards):
@@ -167,14 +167,14 @@ def site_min_clear(wildcards):
 def figures_of(experiment, site):
     """The names of the figures of an experiment at a site."""
     protocol = experiment["protocol"]
-    dates = sorted({c.target for m in experiment["methods"] for c in method_cases(experiment, site, m)})
+    dates = sorted({c.target for m in methods_at(experiment, site) for c in method_cases(experiment, site, m)})
     if protocol == "product":
         # A series has many dates: its first, middle and last say how they look.
         dates = sorted({dates[0], dates[len(dates) // 2], dates[-1]})
     names = [f"prediction_{date}" for date in dates]
     names += ["profiles", "phenology"] if protocol == "product" else ["scatter"]
     names += ["scores"] if is_scored(experiment, site) else []
-    return names + (["training"] if learned(experiment) else [])
+    return names + (["training"] if learned(experiment, site) else [])
 
 
 def pictured_sensors(wildcards):
@@ -251,7 +251,7 @@ def report_tables(wildcards):
             found += [f"{folder}/scores.csv", f"{folder}/dates.csv"] if is_scored(experiment, site) else []
             if experiment["protocol"] == "product" and "simulated" in SITES[site]:
                 found.append(f"results/phenology/{name}/{site}/errors.csv")
-    return [*found, *(["results/scores/summary.csv"] if all_scores(wildcards) else [])]
+    return [*found, *(["results/scores/summary.csv"] if anything_scored() else [])]
 
 
 def vegetation_bands(wildcards):

@@ -1,9 +1,20 @@
 # The files and settings of the rules in ../fused.smk.
 
 
+def methods_at(experiment, site):
+    """The methods of an experiment at a site; where it takes all, without those that find too few references there."""
+    named = experiment["name"] not in TAKES_ALL
+    return [m for m in experiment["methods"] if named or possible_cases(experiment, site, m)]
+
+
+def possible_cases(experiment, site, method):
+    """What a method could predict in an experiment at a site."""
+    return with_aux(experiment, site, method, planned("cases", experiment, site, NEEDS[method]))
+
+
 def method_cases(experiment, site, method):
     """What a method predicts in an experiment at a site."""
-    found = with_aux(experiment, site, method, planned("cases", experiment, site, NEEDS[method]))
+    found = possible_cases(experiment, site, method)
     if not found:
         raise InputError(
             f"Method {method} can predict no date of experiment {experiment['name']} at site {site}: too few references",
@@ -47,7 +58,7 @@ def ard_images(site):
     """All analysis-ready images that the site's experiments use."""
     found = set()
     for experiment in experiments_at(site):
-        for method in experiment["methods"]:
+        for method in methods_at(experiment, site):
             learned = planned("training_cases", experiment, site, NEEDS[method])
             wald = {True: plan.uses_wald(experiment, NEEDS[method]), False: experiment["protocol"] == "reduced"}
             predicted = method_cases(experiment, site, method)

@@ -29,7 +29,7 @@ def known_truth(wildcards):
 def baseline_images(wildcards, name):
     """The predictions of a baseline on the same dates; nothing where there is none to compare with."""
     experiment = EXPERIMENTS[wildcards.experiment]
-    other = name in experiment["methods"] and name != wildcards.method
+    other = name in methods_at(experiment, wildcards.site) and name != wildcards.method
     return fused_images(experiment, wildcards.site, name, 0) if other else []
 
 
@@ -50,12 +50,17 @@ def score_ratio(wildcards):
 
 def runs(experiment):
     """Every (site, method, seed) of an experiment."""
-    return [(s, m, seed) for s in experiment["sites"] for m in experiment["methods"] for seed in seeds(m)]
+    return [(s, m, seed) for s in experiment["sites"] for m in methods_at(experiment, s) for seed in seeds(m)]
 
 
 def is_scored(experiment, site):
     """Whether there is a truth to score against."""
     return experiment["protocol"] != "product" or "simulated" in SITES[site]
+
+
+def anything_scored():
+    """Whether any experiment has a truth to score against."""
+    return any(is_scored(e, site) for e in EXPERIMENTS.values() for site in e["sites"])
 
 
 def scores_of(name):

@@ -31,16 +31,16 @@ def series_observed(wildcards):
     return sensor_images(experiment, wildcards.site, sensor)
 
 
-def series_sources(experiment):
-    """Every (source, seed) with a series in a product experiment."""
+def series_sources(experiment, site):
+    """Every (source, seed) with a series in a product experiment at a site."""
     alone = [(sensor, 0) for sensor in (experiment["fine"], experiment["coarse"])]
-    return [(m, s) for m in experiment["methods"] for s in seeds(m)] + alone
+    return [(m, s) for m in methods_at(experiment, site) for s in seeds(m)] + alone
 
 
 def series_files(experiment, site):
     """Every series of a product experiment at a site, by source."""
     folder = f"results/series/{experiment['name']}/{site}"
-    return {source: f"{folder}/{source}/seed{seed}.nc" for source, seed in reversed(series_sources(experiment))}
+    return {source: f"{folder}/{source}/seed{seed}.nc" for source, seed in reversed(series_sources(experiment, site))}
 
 
 def fine_resolution(wildcards):
