@@ -15,18 +15,18 @@ def window_around(y: int, x: int, radius: int, shape: tuple[int, int]) -> list[t
     return [(i, j) for i in rows for j in range(max(x - radius, 0), min(x + radius + 1, shape[1]))]
 
 
-def starfm(fine, coarse, now, tolerance, rules) -> FloatArray:  # type: ignore[no-untyped-def]
+def starfm(fine, coarse, now, tolerance, rules, limit="smallest") -> FloatArray:  # type: ignore[no-untyped-def]
     """STARFM of one band from pairs (pair, y, x), in float64, one pixel after the other."""
     fine, coarse, now = (np.asarray(a, np.float64) for a in (fine, coarse, now))
     tolerance = np.broadcast_to(tolerance, fine.shape)
     out = np.full(now.shape, np.nan)
     for y in range(now.shape[0]):
         for x in range(now.shape[1]):
-            out[y, x] = _starfm_pixel(fine, coarse, now, tolerance, rules, y, x)
+            out[y, x] = _starfm_pixel(fine, coarse, now, tolerance, rules, limit, y, x)
     return out.astype(np.float32)
 
 
-def _starfm_pixel(fine, coarse, now, tolerance, rules, y, x) -> float:  # type: ignore[no-untyped-def]
+def _starfm_pixel(fine, coarse, now, tolerance, rules, limit, y, x) -> float:  # type: ignore[no-untyped-def]
     def known(k, i, j):  # type: ignore[no-untyped-def]
         return math.isfinite(fine[k, i, j]) and math.isfinite(coarse[k, i, j]) and math.isfinite(now[i, j])
 
@@ -39,12 +39,15 @@ def _starfm_pixel(fine, coarse, now, tolerance, rules, y, x) -> float:  # type: 
             return sum(unchanged) / len(unchanged)
         if any(fine[k, y, x] == coarse[k, y, x] for k in pairs):
             return float(now[y, x])
-    most_s = min(abs(fine[k, y, x] - coarse[k, y, x]) for k in pairs)
-    most_t = min(abs(coarse[k, y, x] - now[y, x]) for k in pairs)
-    most_s += math.sqrt(rules.sigma_fine**2 + rules.sigma_coarse**2)
-    most_t += math.sqrt(2) * rules.sigma_coarse
+    own_s = {k: abs(fine[k, y, x] - coarse[k, y, x]) for k in pairs}
+    own_t = {k: abs(coarse[k, y, x] - now[y, x]) for k in pairs}
+    choose = max if limit == "largest" else min
     total = weights = 0.0
     for k in pairs:
+        most_s = own_s[k] if limit == "own" else choose(own_s.values())
+        most_t = own_t[k] if limit == "own" else choose(own_t.values())
+        most_s += math.sqrt(rules.sigma_fine**2 + rules.sigma_coarse**2)
+        most_t += math.sqrt(2) * rules.sigma_coarse
         for i, j in window_around(y, x, rules.window // 2, now.shape):
             if not known(k, i, j) or not abs(fine[k, i, j] - fine[k, y, x]) < tolerance[k, y, x]:
                 continue
@@ -64,7 +67,7 @@ def _combined(s: float, t: float, distance: float, rules) -> float:  # type: ign
     parts = [s, t] if rules.temporal_weight else [s]
     if rules.max_weight:
         uncertainty = math.sqrt(rules.sigma_fine**2 + rules.sigma_coarse**2 + 2 * rules.sigma_coarse**2)
-        if math.prod(p / rules.epsilon + 1 for p in parts) < uncertainty / rules.epsilon:
+        if math.prod(p / rules.epsilon + 1 for p in parts) < uncertainty / rules.epsilon * (1 - 1e-3):
             parts, distance = [0.0 for _ in parts], 0.0
     if rules.weight == "log":
         combined = math.prod(math.log(rules.log_scale * p + 2) for p in parts)

@@ -10,14 +10,13 @@ from scipy.interpolate import RBFInterpolator
 from naive import window_around
 
 
-def class_map(fine, centres, spread):  # type: ignore[no-untyped-def]
+def class_map(fine, centres):  # type: ignore[no-untyped-def]
     """The nearest centre of each pixel, -1 where a band is not observed."""
     out = np.full(fine.shape[1:], -1)
     for p in np.ndindex(*out.shape):
         pixel = fine[:, *p].astype(np.float64)
         if np.isfinite(pixel).all():
-            unit = np.where(spread > 0, spread, 1)
-            out[p] = np.nanargmin([np.sum(((pixel - c) / unit) ** 2) for c in centres])
+            out[p] = np.nanargmin([np.sum((pixel - c) ** 2) for c in centres])
     return out
 
 
@@ -75,15 +74,20 @@ def residual_shares(temporal, spatial, homogeneity, rest, cap, epsilon):  # type
     return [rest * w / np.nanmean(weights) for w in weights]
 
 
-def similar_pixels(fine, y, x, tolerance, floor, radius, count):  # type: ignore[no-untyped-def]
-    """The most alike pixels of the window as (unlikeness, distance, pixel)."""
+def similar_pixels(fine, y, x, tolerance, floor, radius, count, nearness=0.0):  # type: ignore[no-untyped-def]
+    """The most alike pixels of the window as (unlikeness, distance, pixel), the centre first."""
     found = []
     for p in window_around(y, x, radius, fine.shape[1:]):
         difference = np.abs(fine[:, *p] - fine[:, y, x])
         if p == (y, x) or (difference < tolerance).all():
             unlike = float((difference / np.maximum(np.abs(fine[:, y, x]), floor)).sum())
             found.append((unlike, math.hypot(p[0] - y, p[1] - x), p))
-    return sorted(found)[:count]
+
+    def order(pixel):  # type: ignore[no-untyped-def]
+        unlike, distance, place = pixel
+        return place != (y, x), (unlike + 1e-5) * (1 + nearness * distance / max(radius, 1)), distance, place
+
+    return sorted(found, key=order)[:count]
 
 
 def forecast(fine, now, then, ratio, state, params):  # type: ignore[no-untyped-def]
@@ -92,7 +96,7 @@ def forecast(fine, now, then, ratio, state, params):  # type: ignore[no-untyped-
     fine = np.clip(fine.astype(np.float64), low, high)
     now, then = now.astype(np.float64), then.astype(np.float64)
     change, shape, radius = state["change"][0, 0], fine.shape[1:], params.window // 2
-    labels = class_map(fine, state["centres"][0], state["spread"][0])
+    labels = class_map(fine, state["centres"][0])
     area, inside = shares(labels, len(change), ratio, now.shape[1:])
     alike = homogeneity(labels, radius)
     cell_of = {p: (int((p[0] + 0.5) // ratio), int((p[1] + 0.5) // ratio)) for p in np.ndindex(*shape)}
@@ -124,7 +128,8 @@ def smoothed(fine, changes, state, params):  # type: ignore[no-untyped-def]
     images = np.where(np.isfinite(changes).any(axis=0), fine, np.nan)
     radius = params.window // 2
     for y, x in np.argwhere(np.isfinite(images).all(axis=0)):
-        near = similar_pixels(images, y, x, 2 * state["spread"][0] / classes, params.floor, radius, params.similar)
+        tolerance = 2 * state["spread"][0] / classes
+        near = similar_pixels(images, y, x, tolerance, params.floor, radius, params.similar, params.nearness)
         for b in range(len(fine)):
             known = [n for n in near if np.isfinite(changes[b, *n[2]])]
             weights = [1 / ((1 + distance / max(radius, 1)) * (1 + unlike)) for unlike, distance, _ in known]

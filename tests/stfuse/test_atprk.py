@@ -15,8 +15,10 @@ import naive_kriging
 from factory import days, make_grid, make_sample, make_scene, make_task, punch
 from naive import block_mean
 from stfuse import tiles
-from stfuse.fusion.footprints import axes
+from stfuse.fusion import regression
+from stfuse.fusion.cells import axes
 from stfuse.fusion.kriging import Kernels, krige
+from stfuse.fusion.semivariogram import fullest, pair_sums
 from stfuse.grid import coarser, degrade, degrade_inside
 from stfuse.methods import atprk, bilinear
 from stfuse.methods.atprk import Params, predict, prepare
@@ -161,9 +163,26 @@ def test_tiles_give_the_whole_with_pan_gaps_and_any_window(ratio: float, window:
 
 def test_pieces_gather_what_the_whole_has() -> None:
     task = unrelated(make_task((120, 120), **ONE))
-    whole, parts = prepare([task], {}, LOOSE), prepare(tiles.pieces(tiles.Whole(task), 0, 50), {}, LOOSE)
+    pieces = tiles.pieces(tiles.Whole(task), 0, 50)
+    whole, parts = prepare([task], {}, LOOSE), prepare(iter(pieces), {}, LOOSE)  # read once
     np.testing.assert_allclose(parts["coefficients"], whole["coefficients"], rtol=0, atol=1e-5)
     assert np.all(np.abs(np.log(parts["reach"] / whole["reach"])) < 0.3)  # pairs across pieces are not seen
+
+
+def test_semivariograms_need_but_some_of_a_large_scene(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = unrelated(make_task((150, 150), **ONE))
+    whole = prepare([task], {}, LOOSE)
+    monkeypatch.setattr(atprk, "WINDOW", 14)
+    monkeypatch.setattr(atprk, "WINDOWS", 4)
+    cut, used = [], []
+    monkeypatch.setattr(atprk, "fullest", lambda layers, side: (cut.append(side), fullest(layers, side))[1])
+    monkeypatch.setattr(atprk, "pair_sums", lambda of, lags: (used.append(of.shape), pair_sums(of, lags))[1])
+    some = prepare(tiles.pieces(tiles.Whole(task), 0, 50), {}, replace(LOOSE, lags=8))
+    assert used == [(2, 14, 14)] * 3  # of nine pieces the 1st, 5th and 9th
+    assert len(cut) == 7  # all of the first five, then every other one
+    np.testing.assert_allclose(some["coefficients"], whole["coefficients"], rtol=0, atol=1e-5)  # of all cells
+    assert np.all(np.abs(np.log(some["reach"] / whole["reach"])) < 1)
+    assert np.all(some["sill"] > 0)
 
 
 def test_kriging_is_needed_only_where_it_counts() -> None:
@@ -272,7 +291,7 @@ def test_two_images_of_the_irrigation_pair(ratio: float, share: float) -> None:
 def trend_of(task: Task, state: State) -> FloatArray:
     """The regression alone: the prediction with nothing kriged."""
     rows, columns = axes(task.coarse.grid, task.fine.grid)
-    trend, residual = atprk._trend(task, task.dates[0], state["coefficients"][0])
+    trend = regression.apply(task.fine.values[0], state["coefficients"][0])
     tables = Kernels(state["weights"], state["between"], state["towards"])
-    asked = np.ones(residual.shape, bool)
-    return krige(np.zeros_like(residual), asked, state["chosen"][0], tables, rows, columns, trend)
+    nothing = np.zeros_like(task.coarse.values[0])
+    return krige(nothing, np.ones(nothing.shape, bool), state["chosen"][0], tables, rows, columns, trend)

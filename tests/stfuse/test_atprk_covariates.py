@@ -76,6 +76,28 @@ def test_a_pan_series_without_images_changes_nothing() -> None:
     )
 
 
+@pytest.mark.parametrize("shape", [(6, 6), (60, 60)])
+def test_gaps_of_references_that_no_regression_uses_do_not_matter(shape: tuple[int, int]) -> None:
+    """Four coarse pixels tell no regression, nor do those of which no reference is observed: kriging is left."""
+    task = make_task(shape, **ONE)
+    fine = task.fine.values.copy()
+    fine[..., :3, : 2 if shape == (6, 6) else 60] = np.nan
+    if shape == (60, 60):
+        fine[:] = np.nan
+    found = predict(replace(task, fine=replace(task.fine, values=fine)), {}, LOOSE)
+    none = replace(task, fine=Series(fine[:0], task.fine.dates[:0], task.fine.bands, task.fine.grid))
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found, predict(none, {}, LOOSE), rtol=0, atol=2e-7)
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (3, 40), (1, 1), (16, 16)])
+def test_scenes_smaller_than_the_window_or_a_coarse_pixel(shape: tuple[int, int]) -> None:
+    task = make_task(shape, ratio=8.0, **ONE)
+    found = predict(task, {}, LOOSE)
+    assert np.isfinite(found).all()
+    assert abs(found.mean() - task.coarse.values[task.coarse.nearest(task.dates[0])].mean()) < 0.05
+
+
 def test_few_coarse_pixels_regress_on_the_band_itself() -> None:
     """Nine coarse pixels cannot tell seven coefficients; two they can."""
     bands = ("blue", "green", "red", "nir08", "swir16", "swir22")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ import pytest
 import naive
 from factory import make_task
 from stfuse.fusion.blending import blend, inverse_distance
-from stfuse.fusion.blending_rules import surroundings, tolerances
+from stfuse.fusion.blending_rules import Limit, surroundings, tolerances
 from stfuse.methods.starfm import Params
 from stfuse.task import FloatArray
 
@@ -52,6 +52,29 @@ def test_any_number_of_pairs_equals_the_slow_version(count: int, settings: dict[
     expected = naive.starfm(pairs.fine, pairs.coarse, pairs.now, tolerance, rules)
     found = blend(pairs.fine, pairs.coarse, pairs.now, tolerance, rules)
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("strict", [True, False])
+def test_every_limit_equals_the_slow_version(count: int, strict: bool) -> None:
+    pairs, rules = make_pairs(count, gaps=0.1), Params(window=7, strict=strict)
+    images, found = (pairs.fine, pairs.coarse, pairs.now, np.float32(0.1)), {}
+    for limit in get_args(Limit):
+        found[limit] = blend(*images, rules, limit=limit)
+        np.testing.assert_allclose(found[limit], naive.starfm(*images, rules, limit), rtol=0, atol=2e-6)
+    same = [np.array_equal(found["smallest"], found[limit], equal_nan=True) for limit in ("largest", "own")]
+    assert same == [count == 1] * 2
+
+
+def test_a_product_of_digital_numbers_at_the_uncertainty_is_not_within_it() -> None:
+    """Uncertainty 40 epsilon, S and T of 4 and 7 or 7 and 4 epsilon: whatever the last bits, all weigh by distance."""
+    numbers = np.random.default_rng(0).integers(3000, 9000, (20, 20))
+    four = np.random.default_rng(1).random((20, 20)) < 0.5
+    s, t = np.where(four, 4, 7), np.where(four, 7, 4)
+    fine, coarse, now = ((n / 1e4).astype(np.float32) for n in (numbers, numbers - s, numbers - s + t))
+    with_it, without = (Params(window=9, max_weight=m) for m in (True, False))
+    found = [blend(fine[None], coarse[None], now, np.float32(1), rules) for rules in (with_it, without)]
+    np.testing.assert_array_equal(*found)
 
 
 @pytest.mark.parametrize("window", [1, 3, 15, 17, 31, 33])
@@ -170,6 +193,7 @@ def test_surroundings_are_what_windows_see_within_the_tile() -> None:
         {"classes": float("nan")},
         {"sd": "scene"},
         {"weight": "cubic"},
+        {"limit": "both"},
         {"sigma_fine": -1},
         {"sigma_coarse": -1},
         {"distance_scale": -1},

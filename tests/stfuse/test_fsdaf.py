@@ -64,7 +64,7 @@ def test_classes_of_ones_own_are_used() -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 0.08, before.shape).astype(np.float32)  # k-means would find others
     before, after = before + noise, after + noise
-    labels = naive_fsdaf.class_map(before, LEVELS.astype(float), before.std(axis=(1, 2)))
+    labels = naive_fsdaf.class_map(before, LEVELS.astype(float))
     after = before + CHANGES[labels].transpose(2, 0, 1)
     task, params = pair_task(before, after, 6.0), Params(similar=1, clean=0, clip=False)
     state = prepare([task], {"centres": LEVELS[None].astype(float)}, params)
@@ -95,6 +95,8 @@ VARIANTS = [
     ({"similar": 3, "floor": 0.2}, (30, 25), 7.3, 0.06),
     ({"cap": 1.2, "radius": 1}, (23, 20), 2.5, 0.06),
     ({"clean": 0.02, "window": 5}, (23, 26), 16.7, 0.0),
+    ({"nearness": 0.0, "similar": 5}, (20, 23), 2.5, 0.06),
+    ({"nearness": 3.0, "similar": 5}, (20, 23), 2.5, 0.06),
 ]
 
 
@@ -118,7 +120,7 @@ def test_predictions_are_held_between_the_coarse_image_and_the_temporal_predicti
     before[:, :3, :3], after[:, :20, :20] = 0.02, 0.45
     task, params = pair_task(before, after, 6.0), Params(classes=3, clean=0, similar=1, clip=False)
     state = prepare([task], {}, params)
-    labels = naive_fsdaf.class_map(before, state["centres"][0], state["spread"][0])
+    labels = naive_fsdaf.class_map(before, state["centres"][0])
     temporal = before + state["change"][0, 0][labels].transpose(2, 0, 1)
     both = np.concatenate([part.reshape(2, -1) for part in (temporal, task.coarse.values[1])], axis=1)
     expected = np.array([both.min(axis=1), both.max(axis=1)])
@@ -230,6 +232,7 @@ def test_without_the_pairs_coarse_pixel_classes_change_all_the_same() -> None:
         {"clean": -1},
         {"floor": 0},
         {"seed": -1},
+        {"nearness": -0.1},
     ],
     ids=str,
 )

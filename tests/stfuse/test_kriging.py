@@ -7,7 +7,7 @@ import pytest
 
 import naive_kriging
 from factory import make_grid
-from stfuse.fusion.footprints import Axis, axes
+from stfuse.fusion.cells import Axis, axes
 from stfuse.fusion.kriging import Kernels, kernels, krige
 from stfuse.grid import coarser
 from stfuse.task import FloatArray
@@ -96,7 +96,7 @@ def test_the_whole_window_equals_the_slow_version(ratio: float) -> None:
     found = run(residual, np.zeros((pixels, pixels), np.float32), rows, columns, tables)
     near = [(i, j) for i in range(3 - window // 2, 4 + window // 2) for j in range(3 - window // 2, 4 + window // 2)]
     cells = [naive_kriging.support((a * ratio, b * ratio), ((a + 1) * ratio, (b + 1) * ratio)) for a, b in near]
-    start = rows.owned()[3]
+    start = rows.starts[3]
     places = [(start, start), (start + 1, start + 2), (start + int(ratio) - 1, start)]
     for y, x in places[: 3 if ratio == 3 else 1]:
         weights = naive_kriging.weights((y, x), cells, ratio, 3.0, "exponential")

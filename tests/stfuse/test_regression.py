@@ -73,7 +73,14 @@ def test_too_few_cells_give_the_smaller_set_or_the_mean() -> None:
     few = fitted(covariates[..., :3], bands[..., :3], members)
     np.testing.assert_allclose(few[0, :, 0], bands[..., :3].mean(axis=(1, 2)), rtol=1e-6)
     assert np.all(few[0, :, 1:] == 0)
-    assert np.isnan(fitted(covariates * np.nan, bands, members)).all()
+    none = fitted(covariates * np.nan, bands, members)
+    assert np.isnan(none[1]).all() and np.all(none[0] == 0)
+
+
+def test_a_covariate_that_says_nothing_may_be_missing() -> None:
+    covariates = np.array([[[np.nan, 0.5]], [[0.2, np.nan]]], np.float32)
+    found = apply(covariates, np.array([[[0.1, 0.0, 2.0]]], np.float32))
+    np.testing.assert_allclose(found[0, 0], [0.5, np.nan], rtol=1e-6)
 
 
 @pytest.mark.parametrize("width", [1, 7, 64])
@@ -83,8 +90,9 @@ def test_each_pixel_is_predicted_by_the_first_set_that_it_has(width: int) -> Non
     covariates[rng.random(covariates.shape) < 0.3] = np.nan
     members = np.stack([ALL[0], np.array([[True, False, False]] * 2), np.eye(2, 3, k=1, dtype=bool)])
     coefficients = rng.normal(size=(3, 2, 4)).astype(np.float32)
+    coefficients[..., 1:][~members] = 0
     coefficients[0, 1] = np.nan  # left out
-    found = apply(covariates, coefficients, members)
+    found = apply(covariates, coefficients)
     for b, y, x in np.ndindex(2, 9, width):
         expected = np.nan
         for s in range(3):
@@ -99,6 +107,6 @@ def test_without_covariates_the_regression_is_the_mean() -> None:
     _, bands = cells(gaps=0)
     coefficients = fitted(np.empty((0, 14, 12), np.float32), bands, members)
     np.testing.assert_allclose(coefficients[0, :, 0], bands.mean(axis=(1, 2)), rtol=1e-6)
-    found = apply(np.empty((0, 4, 5), np.float32), coefficients, members)
+    found = apply(np.empty((0, 4, 5), np.float32), coefficients)
     assert found.shape == (2, 4, 5)
     np.testing.assert_array_equal(found, np.broadcast_to(coefficients[0, :, :1, None], (2, 4, 5)))

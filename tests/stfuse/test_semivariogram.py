@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 import naive_kriging
-from stfuse.fusion.semivariogram import DEFAULT_RANGE, fit_ranges, pair_sums, range_grid, regularised, semivariance
+from stfuse.fusion.semivariogram import (
+    DEFAULT_RANGE,
+    fit_ranges,
+    fullest,
+    pair_sums,
+    range_grid,
+    regularised,
+    semivariance,
+)
 from stfuse.task import FloatArray
 
 GRID = range_grid(0.5, 30.0)
@@ -53,12 +61,15 @@ def test_lags_longer_than_the_image_have_no_pairs() -> None:
     assert counts.sum() == 15  # every pair of six cells
 
 
-def test_tall_images_are_sampled_by_rows() -> None:
-    residual = np.random.default_rng(4).normal(0, 1, (1, 350, 30)).astype(np.float32)
-    sums, counts = pair_sums(residual, 3)
-    assert counts[0, 0, 1] == 117 * 29
-    expected = ((residual[0, ::3, 1:] - residual[0, ::3, :-1]) ** 2).sum(dtype=np.float64)
-    assert sums[0, 0, 1] == pytest.approx(expected, rel=1e-5)
+@pytest.mark.parametrize("shape", [(9, 7), (30, 12), (35, 41)])
+def test_the_fullest_window_is_kept(shape: tuple[int, int]) -> None:
+    layers = np.random.default_rng(0).random((2, *shape)).astype(np.float32)
+    layers[0, : shape[0] // 2], layers[1, :, : shape[1] // 3] = np.nan, np.nan
+    found, known = fullest(layers, 12), np.isfinite(layers).all(axis=0)
+    assert found.shape == (2, min(shape[0], 12), min(shape[1], 12))
+    parts = [known[y : y + 12, x : x + 12].sum() for y in range(0, shape[0], 6) for x in range(0, shape[1], 6)]
+    assert np.isfinite(found).all(axis=0).sum() == max(parts)
+    assert not np.shares_memory(found, layers)
 
 
 @pytest.mark.parametrize("model", ["exponential", "spherical"])

@@ -1,4 +1,4 @@
-"""Spread of images and the search for similar pixels."""
+"""The search for similar pixels against the slow version and its exact cases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import naive
-from stfuse.fusion.similar import Similar, image_sd, search, window_sd
+from stfuse.fusion.similar import Similar, search
 from stfuse.task import FloatArray
 
 Found = list[tuple[int, int, float]]
@@ -25,36 +25,32 @@ def make_images(count: int, shape: tuple[int, int] = (24, 22), gaps: float = 0.2
     return values
 
 
-def test_window_sd_equals_the_slow_version() -> None:
-    values = make_images(1)[0]
-    np.testing.assert_allclose(window_sd(values, 5), naive.window_sd(values, 5), rtol=1e-5, atol=1e-7)
-
-
-def test_image_sd_is_over_observed_pixels_and_zero_where_there_are_none() -> None:
-    values = make_images(3)[None]
-    values[0, 2] = np.nan
-    expected = [[np.nanstd(values[0, 0]), np.nanstd(values[0, 1]), 0]]
-    np.testing.assert_allclose(image_sd([values]), expected, rtol=1e-6)
-
-
-def test_image_sd_of_pieces_is_that_of_the_whole() -> None:
-    values = make_images(4, (50, 60))[:, None] + np.float32(100)  # a level that swallows the squares
-    values[..., :20, :30] = np.nan
-    parts = [values[..., r : r + 20, c : c + 30] for r in range(0, 50, 20) for c in range(0, 60, 30)]
-    np.testing.assert_allclose(image_sd(parts), np.nanstd(values.astype(np.float64), axis=(2, 3)), rtol=1e-5)
-
-
-def slow_search(images: FloatArray, tolerance: FloatArray, weight: FloatArray, radius: int, y: int, x: int) -> Found:
+def slow_search(
+    images: FloatArray,
+    tolerance: FloatArray,
+    weight: FloatArray,
+    radius: int,
+    place: tuple[int, int],
+    nearness: float = 0,
+) -> Found:
     """All similar pixels of one centre, the most similar first."""
+    y, x = place
     if np.isnan(images[:, y, x]).any():
         return []
     found = []
+    steps = np.rint(images * np.float32(2e6))
+    weights = np.broadcast_to(weight, images.shape)[:, y, x] / np.float32(2e6)
     for i, j in naive.window_around(y, x, radius, images.shape[1:]):
-        difference = np.abs(images[:, i, j] - images[:, y, x])
-        if (difference < tolerance).all() or (i, j) == (y, x):
-            terms = np.broadcast_to(weight, images.shape)[:, y, x] * difference
-            found.append((float(np.add.accumulate(terms)[-1]), (i - y) ** 2 + (j - x) ** 2, i - y, j - x))
-    return [(dy, dx, unlikeness) for unlikeness, _, dy, dx in sorted(found)]
+        difference = np.abs(steps[:, i, j] - steps[:, y, x])
+        if (difference < tolerance * np.float32(2e6)).all() or (i, j) == (y, x):
+            unlikeness = np.add.accumulate(weights * difference)[-1]
+            distance = np.hypot(i - y, j - x)
+            order = unlikeness
+            if nearness:
+                order = (unlikeness + np.float32(1e-5)) * np.float32(1 + nearness * distance / max(radius, 1))
+            order = order if distance else 0
+            found.append((float(order), distance, i - y, j - x, float(unlikeness)))
+    return [(dy, dx, unlikeness) for _, _, dy, dx, unlikeness in sorted(found)]
 
 
 def of_centre(found: Similar, row: int, column: int) -> Found:
@@ -86,8 +82,35 @@ def test_search_equals_the_slow_version(layers: int, window: int, count: int, le
     weight = rng.uniform(0.5, 2, images.shape).astype(np.float32)
     found = search(images, tolerance, weight, window, count, whole(images))
     for y, x in np.ndindex(*images.shape[1:]):
-        expected = slow_search(images, tolerance, weight, window // 2, y, x)[:count]
+        expected = slow_search(images, tolerance, weight, window // 2, (y, x))[:count]
         assert of_centre(found, y, x) == expected, (y, x)
+
+
+@pytest.mark.parametrize("nearness", [1e-4, 0.1, 3.0])
+@pytest.mark.parametrize(("layers", "window"), [(1, 33), (6, 9)])
+def test_nearness_changes_the_order_and_not_the_unlikeness(nearness: float, layers: int, window: int) -> None:
+    images = make_images(layers, (12, 19), gaps=0.02)
+    images[:, 3:9, 3:9] = images[:, 3:4, 3:4]  # where nothing differs it is 0 without rounding
+    tolerance, weight = np.full(layers, 0.2, np.float32), np.full((layers, 1, 1), 3, np.float32)
+    found = search(images, tolerance, weight, window, 6, whole(images), nearness=nearness)
+    for y, x in np.ndindex(*images.shape[1:]):
+        expected = slow_search(images, tolerance, weight, window // 2, (y, x), nearness)[:6]
+        assert of_centre(found, y, x) == expected, (y, x)
+
+
+@pytest.mark.parametrize(("scale", "offset", "first"), [(1e-4, 0, 9000), (2.75e-5, -0.2, 30000)])
+def test_equal_differences_of_digital_numbers_are_equal(scale: float, offset: float, first: int) -> None:
+    """In float32 differences of as many digital numbers differ in the last bits, which must not decide."""
+    numbers = np.random.default_rng(2).integers(first, first + 10, (20, 20))
+    images, ones = (numbers[None] * scale + offset).astype(np.float32), np.ones((1, 1, 1), np.float32)
+    found = search(images, ones[0, 0], ones, 9, 30, (4, 16, 4, 16))
+    for row, column in np.ndindex(12, 12):
+        centre = numbers[row + 4, column + 4]
+        places = sorted((abs(int(numbers[row + 4 + i, column + 4 + j] - centre)), i * i + j * j, i, j) for i, j in NINE)
+        assert [(dy, dx) for dy, dx, _ in of_centre(found, row, column)] == [(i, j) for _, _, i, j in places[:30]]
+
+
+NINE = [(i, j) for i in range(-4, 5) for j in range(-4, 5)]
 
 
 def test_equally_similar_pixels_come_by_distance_then_reading_order() -> None:

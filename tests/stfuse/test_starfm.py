@@ -52,6 +52,8 @@ VARIANTS = [
     {"weight": "log", "max_weight": True, "log_scale": 1e3},
     {"max_weight": True, "temporal_weight": False},
     {"copy_on_zero_diff": True},
+    {"limit": "largest"},
+    {"limit": "own", "strict": False},
     {"sd": "window", "classes": 4},
     {"classes": 4, "distance_scale": 25.0, "window": 13, "sigma_fine": 0.03, "sigma_coarse": 0.03},
 ]
@@ -74,7 +76,7 @@ def assert_equal_to_slow_version(task: Task, settings: dict[str, Any]) -> None:
     of_window = [naive.window_sd(image, params.window) for image in fine]
     sd = np.stack(of_window) if params.sd == "window" else np.nanstd(fine, axis=(1, 2))[:, None, None]
     now = on_fine_grid(task, task.dates[0])[0]
-    expected = naive.starfm(fine, coarse, now, 2 * sd / params.classes, params)
+    expected = naive.starfm(fine, coarse, now, 2 * sd / params.classes, params, params.limit)
     found = predict(task, {}, params)[0, 0]
     # Rounding to float32 may tip a sample that lies on a threshold; nearly everywhere none does.
     same = np.isclose(found, expected, rtol=0, atol=2e-6, equal_nan=True)

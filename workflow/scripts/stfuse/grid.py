@@ -164,8 +164,10 @@ def degrade_inside(values: FloatArray, source: GeoBox, target: GeoBox, min_valid
     ndarray, shape (..., target y, target x), float32
     """
     mean = regrid(values, source, target, "average")
-    seen = regrid(np.isfinite(values).astype(np.float32), source, target, "average")
-    mean[~(seen >= min_valid)] = np.nan
+    seen = np.isfinite(values)
+    if not seen.all():
+        share = regrid(seen.astype(np.float32), source, target, "average")
+        mean[~(share >= min_valid)] = np.nan
     return mean
 
 

@@ -1,10 +1,8 @@
 """STARFM's weighted mean over the similar pixels of a search window, compiled.
 
-A prediction of one pixel is a weighted mean over the similar pixels around it. What is here does
-that for any number of fine/coarse pairs; a method supplies the images and the rules.
+For any number of fine/coarse pairs; a method supplies the images and the rules.
 
-Source: Gao et al. 2006 (IEEE TGRS 44:2207), sections II and III; differences between public
-codes are parameters of `Rules`.
+Source: Gao et al. 2006 (IEEE TGRS 44:2207), sections II and III; where public codes differ, it is a rule.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from stfuse.fusion.blending_rules import Rules
+from stfuse.fusion.blending_rules import Limit, Rules, numbers_of
 from stfuse.task import FloatArray
 
 Forms = tuple[bool, bool, bool, bool]
@@ -62,6 +60,7 @@ def blend(
     tolerance: FloatArray,
     rules: Rules,
     edges: tuple[int, int, int, int] | None = None,
+    limit: Limit = "smallest",
 ) -> FloatArray:
     """Predict one band from one or more pairs by STARFM (Gao et al. 2006, equations 4 to 16).
 
@@ -78,6 +77,8 @@ def blend(
     rules : Rules
     edges : (top, bottom, left, right), optional
         The pixels to predict; all of them by default.
+    limit : {"smallest", "largest", "own"}
+        Of several pairs' differences at the centre, the one that samples are filtered by (equations 15 and 16).
 
     Returns
     -------
@@ -96,24 +97,14 @@ def blend(
         _padded_distance(rules),
         rules.window,
         (top, left),
-        _numbers(rules),
+        numbers_of(rules),
         (rules.weight == "log", rules.temporal_weight, rules.max_weight, not rules.strict),
+        (limit == "largest", limit == "own"),
         core,
     )
     if rules.copy_on_zero_diff:
         _copy_equal(core, *(image[..., top:bottom, left:right] for image in (fine, coarse, now)))
     return out
-
-
-def _numbers(rules: Rules) -> FloatArray:
-    """Of the rules, as the kernels take them.
-
-    Slack of the spectral and the temporal filter (equations 15 and 16), epsilon, b, and the product of
-    differences, in units of epsilon, below which all weights are the same.
-    """
-    slack_s, slack_t = np.hypot(rules.sigma_fine, rules.sigma_coarse), np.sqrt(2) * rules.sigma_coarse
-    uncertainty = np.hypot(slack_s, slack_t) / rules.epsilon
-    return np.array([slack_s, slack_t, rules.epsilon, rules.log_scale, uncertainty], np.float32)
 
 
 def _copy_equal(out: FloatArray, fine: FloatArray, coarse: FloatArray, now: FloatArray) -> None:
@@ -208,20 +199,33 @@ def _sums(
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _centres(
-    planes: FloatArray, tolerance: FloatArray, rows: int, column: int, radius: int, numbers: FloatArray, out: FloatArray
+    planes: FloatArray,
+    tolerance: FloatArray,
+    rows: int,
+    column: int,
+    radius: int,
+    numbers: FloatArray,
+    limit: tuple[bool, bool],
+    out: FloatArray,
 ) -> None:
     """What the samples of each window of a column are held against, shape (pair, row, 5).
 
-    F_k, the tolerance, the limits of the spectral and the temporal filter, C_0 - C_k. With several pairs the
-    better pair's difference is the limit, as in Gao's own code.
+    F_k, the tolerance, the limits of the spectral and the temporal filter (see `blend`), C_0 - C_k.
     """
+    largest, own = limit
     out[:] = 0
     for y in range(rows):
         i, j = y + radius, column + radius
-        most_s, most_t = _FAR, _FAR
+        most_s = most_t = np.float32(0) if largest else _FAR
         for k in range(planes.shape[0]):
-            most_s, most_t = min(most_s, planes[k, 1, i, j]), min(most_t, abs(planes[k, 2, i, j]))
+            s, t = planes[k, 1, i, j], abs(planes[k, 2, i, j])
+            if not largest:
+                most_s, most_t = min(most_s, s), min(most_t, t)
+            elif s < _FAR:  # observed
+                most_s, most_t = max(most_s, s), max(most_t, t)
         for k in range(planes.shape[0]):
+            if own:
+                most_s, most_t = planes[k, 1, i, j], abs(planes[k, 2, i, j])
             out[k, y, 0], out[k, y, 1] = planes[k, 0, i, j], tolerance[k, y, column]
             out[k, y, 2], out[k, y, 3] = most_s + numbers[0], most_t + numbers[1]
             out[k, y, 4] = planes[k, 2, i, j]
@@ -267,6 +271,7 @@ def _blend(
     corner: tuple[int, int],
     numbers: FloatArray,
     forms: Forms,
+    limit: tuple[bool, bool],
     out: FloatArray,
 ) -> None:
     """Predict `out`, whose first pixel is `corner` of the images, in blocks of rows, column by column."""
@@ -281,7 +286,7 @@ def _blend(
         for k in range(pairs):
             _fill(planes[k], fine[k], coarse[k], now, y0 - radius, x0 - radius, numbers, forms)
         for x in range(out.shape[1]):
-            _centres(planes, tolerance[:, y0:, x0:], rows, x, radius, numbers, centres)
+            _centres(planes, tolerance[:, y0:, x0:], rows, x, radius, numbers, limit, centres)
             for k in range(pairs):
                 _gather(planes[k], x, rows + height, width, samples)
                 for y in range(rows):

@@ -10,10 +10,11 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from stfuse.fusion.similar import SD, image_sd, window_sd
+from stfuse.fusion.spread import SD, image_sd, window_sd
 from stfuse.task import FloatArray, State, Task, Window
 
 Weight = Literal["linear", "log"]
+Limit = Literal["smallest", "largest", "own"]
 
 
 class Rules(Protocol):
@@ -92,6 +93,19 @@ def check_rules(rules: Rules) -> None:
         raise ValueError("sigma_fine, sigma_coarse and distance_scale must not be negative")
     if not min(rules.epsilon, rules.log_scale) > 0:
         raise ValueError("epsilon and log_scale must be positive")
+
+
+def numbers_of(rules: Rules) -> FloatArray:
+    """Of the rules, as the kernels take them.
+
+    Slack of the spectral and the temporal filter (equations 15 and 16), epsilon, b, and the product of
+    differences, in units of epsilon, below which all weights are the same.
+    """
+    slack_s, slack_t = np.hypot(rules.sigma_fine, rules.sigma_coarse), np.sqrt(2) * rules.sigma_coarse
+    # Of digital numbers the product is whole, and may be the uncertainty itself, which is not below. The margin
+    # keeps that from the last bits, by which weights would differ a hundredfold.
+    uncertainty = np.hypot(slack_s, slack_t) / rules.epsilon * (1 - 1e-3)
+    return np.array([slack_s, slack_t, rules.epsilon, rules.log_scale, uncertainty], np.float32)
 
 
 def spread_of_references(pieces: Iterable[Task], state: State, rules: Rules) -> State:

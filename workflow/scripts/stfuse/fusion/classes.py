@@ -13,14 +13,14 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.cluster.vq import ClusterError, kmeans2
 
-from stfuse.fusion.similar import image_sd
+from stfuse.fusion.spread import image_sd
 from stfuse.task import FloatArray, State, Task
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Labels = NDArray[np.int8]
 
-RESTARTS = 4
+RESTARTS = 10
 """Beginnings of the k-means; the best end is kept."""
 
 
@@ -80,7 +80,7 @@ def clean(values: FloatArray, accepted: Floats) -> FloatArray:
 def classified(task: Task, k: int, state: State) -> tuple[FloatArray, Labels]:
     """A fine image F_1 of a task, cleaned, and the class of each of its pixels, by what `learn_classes` found."""
     fine = clean(task.fine.values[k : k + 1], state["accepted"][:, k : k + 1])[0]
-    return fine, label(fine, state["centres"][k], state["spread"][k])
+    return fine, label(fine, state["centres"][k])
 
 
 def accepted_range(parts: Iterable[FloatArray], limits: Floats, share: float) -> tuple[Floats, Ints]:
@@ -148,9 +148,10 @@ def draw(image: FloatArray, share: float, random: np.random.Generator) -> Floats
 
 
 def find_classes(sample: Floats, count: int, seed: int) -> Floats:
-    """Centres of classes of pixels by k-means on bands of equal spread.
+    """Centres of classes of pixels by k-means.
 
-    Zhu et al. use ISODATA with 4 to 6 classes; what follows asks for no more than homogeneous classes.
+    Zhu et al. use ISODATA with 4 to 6 classes; what follows asks for no more than homogeneous classes. Like
+    theirs, distances are of reflectance as it is: a band that varies more counts for more.
 
     Parameters
     ----------
@@ -176,31 +177,27 @@ def find_classes(sample: Floats, count: int, seed: int) -> Floats:
 
 def _k_means(sample: Floats, count: int, seed: int, otherwise: Floats) -> Floats:
     """The best of several k-means, or what is given otherwise if each ended with a class without pixels."""
-    spread = sample.std(axis=0)
-    spread[np.ptp(sample, axis=0) == 0] = 1
-    scaled, least = sample / spread, np.inf
+    least = np.inf
     for restart in range(RESTARTS):
         try:
             random = np.random.default_rng([seed, restart])
-            centres, nearest = kmeans2(scaled, count, iter=25, minit="++", missing="raise", rng=random)
+            centres, nearest = kmeans2(sample, count, iter=25, minit="++", missing="raise", rng=random)
         except ClusterError:
             continue
-        error = float(np.square(scaled - centres[nearest]).sum())
+        error = float(np.square(sample - centres[nearest]).sum())
         if error < least:
-            least, otherwise = error, centres * spread
+            least, otherwise = error, centres
     return np.asarray(otherwise[np.lexsort(otherwise.T[::-1])])
 
 
-def label(fine: FloatArray, centres: Floats, spread: FloatArray) -> Labels:
-    """The class of each pixel: that of the nearest centre, in units of each band's spread.
+def label(fine: FloatArray, centres: Floats) -> Labels:
+    """The class of each pixel: that of the nearest centre.
 
     Parameters
     ----------
     fine : ndarray, shape (band, y, x), float32
     centres : ndarray, shape (class, band)
         NaN = no such class.
-    spread : ndarray, shape (band,)
-        Where it is 0 the band's own units.
 
     Returns
     -------
@@ -208,13 +205,12 @@ def label(fine: FloatArray, centres: Floats, spread: FloatArray) -> Labels:
         -1 where a band is not observed.
     """
     out = np.empty(fine.shape[1:], np.int8)
-    unit = (1 / np.where(spread > 0, spread, 1)).astype(np.float32)
-    _label(np.ascontiguousarray(fine), centres.astype(np.float32), unit, out)
+    _label(np.ascontiguousarray(fine), centres.astype(np.float32), out)
     return out
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _label(fine: FloatArray, centres: FloatArray, unit: FloatArray, out: Labels) -> None:
+def _label(fine: FloatArray, centres: FloatArray, out: Labels) -> None:
     width = fine.shape[2]
     distance, best = np.empty(width, np.float32), np.empty(width, np.float32)
     for y in range(fine.shape[1]):
@@ -224,7 +220,7 @@ def _label(fine: FloatArray, centres: FloatArray, unit: FloatArray, out: Labels)
             distance[:] = 0
             for b in range(len(fine)):
                 for x in range(width):
-                    step = (fine[b, y, x] - centres[k, b]) * unit[b]
+                    step = fine[b, y, x] - centres[k, b]
                     distance[x] += step * step
             for x in range(width):
                 nearer = distance[x] < best[x]  # never where a band is NaN

@@ -1,6 +1,6 @@
 """Area-to-point kriging: fine residuals from coarse ones, with weights solved once for each place in a cell. Compiled.
 
-Source: Kyriakidis 2004 (Geographical Analysis 36:259), area-to-point ordinary kriging.
+Source: Kyriakidis 2004, area-to-point ordinary kriging.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stfuse.fusion.footprints import Axis
+from stfuse.fusion.cells import Axis
 from stfuse.fusion.semivariogram import Model, semivariance
 from stfuse.task import FloatArray
 
 __all__ = ["Kernels", "kernels", "krige"]
 
-Float64Array = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 BLOCK = 128
 """Cells whose fine pixels are computed together."""
@@ -42,11 +42,11 @@ class Kernels:
     """
 
     weights: FloatArray
-    between: Float64Array
-    towards: Float64Array
+    between: Floats
+    towards: Floats
 
 
-def _shares(axis: Axis, phase: float, window: int) -> tuple[Float64Array, int]:
+def _shares(axis: Axis, phase: float, window: int) -> tuple[Floats, int]:
     """Share of each fine pixel in each cell of the window, shape (window, pixels), and the place of sub-pixel 0."""
     edges = phase + axis.ratio * (np.arange(window + 1) - window // 2)
     first = int(np.floor(edges[0] + 1e-6))
@@ -56,7 +56,7 @@ def _shares(axis: Axis, phase: float, window: int) -> tuple[Float64Array, int]:
     return np.clip(overlap, 0, None) / axis.ratio, -first
 
 
-def _distances(axis: Axis, window: int, length: int) -> tuple[Float64Array, Float64Array]:
+def _distances(axis: Axis, window: int, length: int) -> tuple[Floats, Floats]:
     """How often each distance (fine pixels) occurs on one axis, shape (phase, cell, cell or sub-pixel, distance)."""
     cells = np.empty((len(axis.phases), window, window, length))
     subs = np.empty((len(axis.phases), window, axis.subs, length))
@@ -72,7 +72,7 @@ def _distances(axis: Axis, window: int, length: int) -> tuple[Float64Array, Floa
     return cells, subs
 
 
-def kernels(rows: Axis, columns: Axis, ranges: Float64Array, model: Model, window: int) -> Kernels:
+def kernels(rows: Axis, columns: Axis, ranges: Floats, model: Model, window: int) -> Kernels:
     """Solve the kriging systems, once for each range, phase and fine pixel inside a cell.
 
     A cell is the fine pixels in it, weighted by their shares: averaged with these shares, the weights of a
@@ -103,7 +103,7 @@ def kernels(rows: Axis, columns: Axis, ranges: Float64Array, model: Model, windo
     return Kernels(weights.astype(np.float32), between, towards)
 
 
-def _products(of_rows: Float64Array, covariance: Float64Array, of_columns: Float64Array) -> Float64Array:
+def _products(of_rows: Floats, covariance: Floats, of_columns: Floats) -> Floats:
     """Mean covariances from the distances (phase, a, b, distance) of both axes.
 
     Returns
@@ -118,8 +118,8 @@ def _products(of_rows: Float64Array, covariance: Float64Array, of_columns: Float
 
 def krige(
     residual: FloatArray,
-    asked: BoolArray,
-    chosen: IntArray,
+    asked: Bools,
+    chosen: Ints,
     tables: Kernels,
     rows: Axis,
     columns: Axis,
@@ -147,7 +147,7 @@ def krige(
         NaN outside the cells that are asked for, and where the trend is.
     """
     out = np.full(trend.shape, np.nan, np.float32)
-    geometry = (*rows.places(), rows.owned(), *columns.places(), columns.owned(), columns.subs)
+    geometry = (*rows.places(), rows.starts, *columns.places(), columns.starts, columns.subs)
     _krige(residual, asked, chosen, tables.weights, tables.between, tables.towards, *geometry, trend, out)
     return out
 
@@ -155,17 +155,17 @@ def krige(
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _krige(
     residual: FloatArray,
-    asked: BoolArray,
-    chosen: IntArray,
+    asked: Bools,
+    chosen: Ints,
     weights: FloatArray,
-    between: Float64Array,
-    towards: Float64Array,
-    phase_y: IntArray,
-    base_y: IntArray,
-    owned_y: IntArray,
-    phase_x: IntArray,
-    base_x: IntArray,
-    owned_x: IntArray,
+    between: Floats,
+    towards: Floats,
+    phase_y: Ints,
+    base_y: Ints,
+    starts_y: Ints,
+    phase_x: Ints,
+    base_x: Ints,
+    starts_x: Ints,
     subs_x: int,
     trend: FloatArray,
     out: FloatArray,
@@ -190,13 +190,15 @@ def _krige(
                         else:
                             _solve(between[chosen[b], p, q], towards[chosen[b], p, q], seen[:, count], added[:, count])
                             where = at[:, count : count + 1]
-                            _place(added[:, count:], where, base_y, owned_y, base_x, owned_x, subs_x, trend[b], out[b])
+                            _place(
+                                added[:, count:], where, base_y, starts_y, base_x, starts_x, subs_x, trend[b], out[b]
+                            )
                         if count == BLOCK:
                             _weigh(of_phase, seen, count, added)
-                            _place(added, at, base_y, owned_y, base_x, owned_x, subs_x, trend[b], out[b])
+                            _place(added, at, base_y, starts_y, base_x, starts_x, subs_x, trend[b], out[b])
                             count = 0
                 _weigh(of_phase, seen, count, added)
-                _place(added, at[:, :count], base_y, owned_y, base_x, owned_x, subs_x, trend[b], out[b])
+                _place(added, at[:, :count], base_y, starts_y, base_x, starts_x, subs_x, trend[b], out[b])
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -226,11 +228,11 @@ def _weigh(weights: FloatArray, seen: FloatArray, count: int, added: FloatArray)
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _place(
     added: FloatArray,
-    at: IntArray,
-    base_y: IntArray,
-    owned_y: IntArray,
-    base_x: IntArray,
-    owned_x: IntArray,
+    at: Ints,
+    base_y: Ints,
+    starts_y: Ints,
+    base_x: Ints,
+    starts_x: Ints,
     subs_x: int,
     trend: FloatArray,
     out: FloatArray,
@@ -238,13 +240,13 @@ def _place(
     """Write trend and residual to the fine pixels of cells `at`."""
     for k in range(at.shape[1]):
         i, j = at[0, k], at[1, k]
-        for y in range(owned_y[i], owned_y[i + 1]):
-            for x in range(owned_x[j], owned_x[j + 1]):
+        for y in range(starts_y[i], starts_y[i + 1]):
+            for x in range(starts_x[j], starts_x[j + 1]):
                 out[y, x] = trend[y, x] + added[(y - base_y[i]) * subs_x + x - base_x[j], k]
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _solve(between: Float64Array, towards: Float64Array, seen: FloatArray, added: FloatArray) -> None:
+def _solve(between: Floats, towards: Floats, seen: FloatArray, added: FloatArray) -> None:
     """Ordinary kriging from the known cells alone, in its dual form: one system for all fine pixels of the cell."""
     known = np.flatnonzero(seen == seen)
     n = len(known)

@@ -17,8 +17,8 @@ from stfuse.task import FloatArray
 
 __all__ = ["Moments", "apply", "solve"]
 
-Float64Array = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 ENOUGH = 4
 """Cells for each unknown that a regression asks for."""
@@ -43,9 +43,9 @@ class Moments:
     product : ndarray, shape (set, band, covariate + 1, covariate + 1), float64
     """
 
-    count: Float64Array
-    mean: Float64Array
-    product: Float64Array
+    count: Floats
+    mean: Floats
+    product: Floats
 
     @classmethod
     def none(cls, sets: int, bands: int, covariates: int) -> Moments:
@@ -53,7 +53,7 @@ class Moments:
         shape = (sets, bands, covariates + 1)
         return cls(np.zeros(shape[:2]), np.zeros(shape), np.zeros((*shape, covariates + 1)))
 
-    def add(self, covariates: FloatArray, bands: FloatArray, members: BoolArray) -> None:
+    def add(self, covariates: FloatArray, bands: FloatArray, members: Bools) -> None:
         """Count the cells in which a set's covariates and the band are observed.
 
         Parameters
@@ -78,10 +78,8 @@ class Moments:
             if apart.any():
                 self._merge((s, b), places, *_products(layers[used][:, apart]))
 
-    def _merge(
-        self, at: tuple[int, int], places: NDArray[np.intp], count: int, mean: Float64Array, product: Float64Array
-    ) -> None:
-        """Chan et al. 1983: how centred sums of two parts add up."""
+    def _merge(self, at: tuple[int, int], places: NDArray[np.intp], count: int, mean: Floats, product: Floats) -> None:
+        """Add the centred sums of further cells to those there are."""
         total = self.count[at] + count
         if total:
             step = mean - self.mean[at][places]
@@ -91,7 +89,7 @@ class Moments:
             self.count[at] = total
 
 
-def _products(layers: FloatArray) -> tuple[int, Float64Array, Float64Array]:
+def _products(layers: FloatArray) -> tuple[int, Floats, Floats]:
     """Number of cells, means and sums of centred products of layers (layer, cell)."""
     count = layers.shape[1]
     centred = layers.astype(np.float64)
@@ -100,11 +98,12 @@ def _products(layers: FloatArray) -> tuple[int, Float64Array, Float64Array]:
     return count, mean, centred @ centred.T
 
 
-def solve(moments: Moments, members: BoolArray) -> FloatArray:
+def solve(moments: Moments, members: Bools) -> FloatArray:
     """Ordinary least squares of each band on each set of covariates.
 
     Constant covariates get the coefficient 0; of collinear ones the solution with the smallest standardised
-    coefficients is taken. A set seen in too few cells is left out, unless all are: then the best seen gives the mean.
+    coefficients is taken. A set seen in too few cells is left out, unless all are: then the mean of the best seen
+    stands for a regression (0 if none was seen), without any covariate.
 
     Parameters
     ----------
@@ -122,13 +121,12 @@ def solve(moments: Moments, members: BoolArray) -> FloatArray:
         out[s, b] = _least_squares(moments.count[s, b], moments.mean[s, b], moments.product[s, b])
     for b in np.flatnonzero(~enough.any(axis=0)):
         s = int(np.argmax(moments.count[:, b]))
-        if moments.count[s, b]:
-            out[s, b] = 0.0
-            out[s, b, 0] = moments.mean[s, b, -1]
+        out[s, b] = 0.0
+        out[s, b, 0] = moments.mean[s, b, -1]
     return out
 
 
-def _least_squares(count: float, mean: Float64Array, product: Float64Array) -> Float64Array:
+def _least_squares(count: float, mean: Floats, product: Floats) -> Floats:
     """Intercept and coefficients of one regression, by the eigenvectors of the covariates' correlation matrix."""
     spread = np.sqrt(np.diag(product)[:-1] / count)
     varies = spread > CONSTANT * np.abs(mean[:-1])
@@ -139,14 +137,14 @@ def _least_squares(count: float, mean: Float64Array, product: Float64Array) -> F
     return np.concatenate([[mean[-1] - coefficients @ mean[:-1]], coefficients])
 
 
-def apply(covariates: FloatArray, coefficients: FloatArray, members: BoolArray) -> FloatArray:
-    """The regression at the fine scale: each pixel by the first set whose covariates it has.
+def apply(covariates: FloatArray, coefficients: FloatArray) -> FloatArray:
+    """What the regression says of covariates: each pixel by the first set whose covariates it has.
 
     Parameters
     ----------
     covariates : ndarray, shape (covariate, y, x), float32
     coefficients : ndarray, shape (set, band, 1 + covariate), float32
-    members : ndarray, shape (set, band, covariate), bool
+        From `solve`. Covariates with the coefficient 0 are not looked at and may be missing.
 
     Returns
     -------
@@ -154,21 +152,21 @@ def apply(covariates: FloatArray, coefficients: FloatArray, members: BoolArray) 
         NaN where no set is observed.
     """
     out = np.full((coefficients.shape[1], *covariates.shape[1:]), np.nan, np.float32)
-    _apply(covariates, coefficients, members, out)
+    _apply(covariates, coefficients, out)
     return out
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
-def _apply(covariates: FloatArray, coefficients: FloatArray, members: BoolArray, out: FloatArray) -> None:
+def _apply(covariates: FloatArray, coefficients: FloatArray, out: FloatArray) -> None:
     """Row by row, so that a row's covariates stay in the nearest cache for all bands."""
     row = np.empty(out.shape[2], np.float32)
     for y in range(out.shape[1]):
         for b in range(out.shape[0]):
-            for s in range(len(members)):
+            for s in range(len(coefficients)):
                 row[:] = coefficients[s, b, 0]
-                for k in range(members.shape[2]):
-                    if members[s, b, k]:
-                        factor = coefficients[s, b, 1 + k]
+                for k in range(len(covariates)):
+                    factor = coefficients[s, b, 1 + k]
+                    if factor != 0:
                         for x in range(len(row)):
                             row[x] += factor * covariates[k, y, x]
                 missing = False

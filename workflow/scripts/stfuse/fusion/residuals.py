@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stfuse.fusion.nesting import on_pixels
+from stfuse.fusion.cells import on_pixels
 from stfuse.fusion.similar import Similar
 from stfuse.task import FloatArray
 

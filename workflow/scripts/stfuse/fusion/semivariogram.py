@@ -1,11 +1,11 @@
 """The semivariogram of coarse residuals, and the point semivariogram it comes from (deconvolution). Compiled.
 
-Source: Goovaerts 2008 (Mathematical Geosciences 40:101), who regularises and deconvolves; the search by
-least squares is ours.
+Source: Goovaerts 2008, who regularises and deconvolves; the search by least squares is ours.
 """
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Literal, cast
 
 import numpy as np
@@ -14,19 +14,16 @@ from numpy.typing import NDArray
 
 from stfuse.task import FloatArray
 
-__all__ = ["Model", "fit_ranges", "pair_sums", "range_grid", "regularised", "semivariance"]
+__all__ = ["Model", "fit_ranges", "fullest", "pair_sums", "range_grid", "regularised", "semivariance"]
 
-Float64Array = NDArray[np.float64]
+Floats = NDArray[np.float64]
 Model = Literal["exponential", "spherical"]
 
 DEFAULT_RANGE = 5.0
 """Range in coarse pixels where the residual has too few pairs, or no variance, to tell one."""
 
 FEWEST_PAIRS = 30
-"""Pairs that a lag needs to count (Journel & Huijbregts 1978)."""
-
-ROWS = 100
-"""Rows of an image, spread over it, whose pairs say enough."""
+"""Pairs that a lag needs to count."""
 
 FEWEST_LAGS = 3
 RANGES = 40
@@ -36,7 +33,7 @@ RANGES = 40
 _FAST = {"reassoc", "contract", "nsz"}
 
 
-def semivariance(distance: Float64Array, reach: float, model: Model) -> Float64Array:
+def semivariance(distance: Floats, reach: float, model: Model) -> Floats:
     """Point semivariogram with sill 1 and no nugget.
 
     Parameters
@@ -52,7 +49,23 @@ def semivariance(distance: Float64Array, reach: float, model: Model) -> Float64A
     return -np.expm1(-3.0 * part)
 
 
-def pair_sums(residual: FloatArray, lags: int) -> tuple[Float64Array, Float64Array]:
+def fullest(layers: FloatArray, side: int) -> FloatArray:
+    """The window in which most cells are observed in every layer, copied.
+
+    Parameters
+    ----------
+    layers : ndarray, shape (layer, y, x)
+    side : int
+        Cells; the windows begin half of it apart, and are smaller where the layers are.
+    """
+    known = np.asarray(np.isfinite(layers).all(axis=0))
+    corners = product(*(range(0, max(n - side, 0) + 1, side // 2) for n in known.shape))
+    windows = [(slice(y, y + side), slice(x, x + side)) for y, x in corners]
+    best = max(windows, key=lambda window: int(known[window].sum()))
+    return layers[:, *best].copy()
+
+
+def pair_sums(residual: FloatArray, lags: int) -> tuple[Floats, Floats]:
     """Squared differences between cells, by offset: what the areal semivariogram is made of.
 
     Parameters
@@ -65,8 +78,7 @@ def pair_sums(residual: FloatArray, lags: int) -> tuple[Float64Array, Float64Arr
     Returns
     -------
     sums, counts : ndarray, shape (band, lags + 1, lags + 1), float64
-        By rows and columns between the two cells of a pair, either way. Of images with twice as many rows as
-        `ROWS` or more, pairs whose upper cell lies in every n-th row.
+        By rows and columns between the two cells of a pair, either way.
     """
     sums = np.zeros((len(residual), lags + 1, lags + 1))
     counts = np.zeros_like(sums)
@@ -75,17 +87,17 @@ def pair_sums(residual: FloatArray, lags: int) -> tuple[Float64Array, Float64Arr
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
-def _pair_sums(residual: FloatArray, sums: Float64Array, counts: Float64Array) -> None:
+def _pair_sums(residual: FloatArray, sums: Floats, counts: Floats) -> None:
     bands, height, width = residual.shape
     lags = sums.shape[1] - 1
-    furthest, step = min(lags, width - 1), max(height // ROWS, 1)
+    furthest = min(lags, width - 1)
     for b in range(bands):
         for dy in range(min(lags, height - 1) + 1):
             for dx in range(-furthest if dy > 0 else 1, furthest + 1):
                 if dy * dy + dx * dx > (lags + 0.5) ** 2:
                     continue
                 first, last = max(-dx, 0), min(width, width - dx)
-                for y in range(0, height - dy, step):
+                for y in range(height - dy):
                     here, there = residual[b, y, first:last], residual[b, y + dy, first + dx : last + dx]
                     total, number = np.float32(0), 0
                     for x in range(len(here)):
@@ -97,7 +109,7 @@ def _pair_sums(residual: FloatArray, sums: Float64Array, counts: Float64Array) -
                     counts[b, dy, abs(dx)] += number
 
 
-def regularised(lags: int, points: int, ranges: Float64Array, model: Model) -> Float64Array:
+def regularised(lags: int, points: int, ranges: Floats, model: Model) -> Floats:
     """Areal semivariogram of cells for a point semivariogram with sill 1 (Goovaerts 2008).
 
     ``gamma_V(h) = mean gamma_v(V, V_h) - mean gamma_v(V, V)``, cells as ``points x points`` points. The
@@ -128,14 +140,12 @@ def regularised(lags: int, points: int, ranges: Float64Array, model: Model) -> F
     return mean - mean[:, :1, :1]
 
 
-def range_grid(shortest: float, longest: float) -> Float64Array:
+def range_grid(shortest: float, longest: float) -> Floats:
     """The ranges that are tried, coarse pixels, shape (range,)."""
     return np.geomspace(shortest, longest, RANGES)
 
 
-def fit_ranges(
-    sums: Float64Array, counts: Float64Array, ranges: Float64Array, theory: Float64Array
-) -> tuple[Float64Array, Float64Array]:
+def fit_ranges(sums: Floats, counts: Floats, ranges: Floats, theory: Floats) -> tuple[Floats, Floats]:
     """Deconvolve: the point semivariogram whose regularised form is nearest to the areal one.
 
     Lags are isotropic bins one coarse pixel wide, weighted by pairs / distance^2. The regularised semivariogram
@@ -162,8 +172,8 @@ def fit_ranges(
     default = float(ranges[np.argmin(np.abs(np.log(ranges / DEFAULT_RANGE)))])
     reach, sill = np.full(sums.shape[:-2], default), np.zeros(sums.shape[:-2])
 
-    def binned(values: Float64Array) -> Float64Array:
-        return cast(Float64Array, np.bincount(bins[inside], values[inside], minlength=lags + 1)[1:])
+    def binned(values: Floats) -> Floats:
+        return cast(Floats, np.bincount(bins[inside], values[inside], minlength=lags + 1)[1:])
 
     for at in np.ndindex(*sums.shape[:-2]):
         pairs = binned(counts[at])

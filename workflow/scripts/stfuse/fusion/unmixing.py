@@ -13,20 +13,34 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
+from stfuse.fusion.cells import Axis, axes, tie_breaker
 from stfuse.fusion.classes import classified, extremes
-from stfuse.fusion.nesting import Nesting, nesting_of, tie_breaker
 from stfuse.task import FloatArray, State, Task
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Labels = NDArray[np.int8]
 
+LEAST_SEEN = 0.5
+"""Share of a cell (of what of it lies in the scene) that must be observed for it to have a residual."""
 
-def composition(labels: Labels, nesting: Nesting, classes: int, rows: slice, columns: slice) -> tuple[Floats, Floats]:
+WHOLE = 0.999
+"""Share from which a cell counts as observed altogether: from such cells class changes are learned (Zhu's codes)."""
+
+# Columns of a table of cells; from SHARES on those of the classes, then the change of the bands.
+WHOLE_CELL, TIE_BREAKER, SHARES = 0, 1, 2
+
+
+def composition(
+    labels: Labels, of_image: tuple[Axis, Axis], classes: int, rows: slice, columns: slice
+) -> tuple[Floats, Floats]:
     """Shares of the classes in the observed area of each cell, and how much of the cell was observed.
 
     Parameters
     ----------
+    labels : ndarray, shape (y, x), int8
+    of_image : (rows, columns)
+        From `stfuse.fusion.cells.axes`.
     rows, columns : slice
         The cells asked for.
 
@@ -37,59 +51,43 @@ def composition(labels: Labels, nesting: Nesting, classes: int, rows: slice, col
     seen : ndarray, shape (2, cell y, cell x)
         Observed share of the part of the cell that lies in the fine image, and of the whole cell.
     """
-    shape = (rows.stop - rows.start, columns.stop - columns.start)
-    shares, seen = np.zeros((classes, *shape)), np.zeros((2, *shape))
-    down, across = nesting.rows, nesting.columns
-    first = (down.first[rows], down.last[rows], across.first[columns], across.last[columns])
-    _composition(labels, down.edges, across.edges, rows.start, columns.start, *first, shares, seen)
-    area = shares.sum(axis=0)
+    edges = [axis.edges[part.start : part.stop + 1] for axis, part in zip(of_image, (rows, columns), strict=True)]
+    shape = (len(edges[0]) - 1, len(edges[1]) - 1)
+    areas, inside = np.zeros((classes, *shape)), np.zeros(shape)
+    _composition(labels, edges[0], of_image[0].unit, edges[1], of_image[1].unit, areas, inside)
+    area, whole = areas.sum(axis=0), np.outer(np.diff(edges[0]), np.diff(edges[1]))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return shares / area, np.stack([area / seen[0], area])
+        return areas / area, np.stack([area / inside, area / whole])
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _composition(
-    labels: Labels,
-    y_edges: Floats,
-    x_edges: Floats,
-    y_cell: int,
-    x_cell: int,
-    top: Ints,
-    bottom: Ints,
-    left: Ints,
-    right: Ints,
-    shares: Floats,
-    seen: Floats,
+    labels: Labels, y_edges: Ints, y_unit: int, x_edges: Ints, x_unit: int, areas: Floats, inside: Floats
 ) -> None:
-    """Areas in cells, of the classes and of all that lies in the image."""
-    for i in range(len(top)):
-        for j in range(len(left)):
-            for y in range(top[i], bottom[i]):
-                high = min(y_edges[y + 1], y_cell + i + 1.0) - max(y_edges[y], y_cell + i + 0.0)
-                for x in range(left[j], right[j]):
-                    wide = min(x_edges[x + 1], x_cell + j + 1.0) - max(x_edges[x], x_cell + j + 0.0)
-                    seen[0, i, j] += high * wide
+    """Areas in square ticks, of the classes and of all that lies in the image: whole numbers, exact in any order."""
+    height, width = labels.shape
+    for i in range(areas.shape[1]):
+        for j in range(areas.shape[2]):
+            top, bottom, left, right = y_edges[i], y_edges[i + 1], x_edges[j], x_edges[j + 1]
+            for y in range(max(top // y_unit, 0), min(-(-bottom // y_unit), height)):
+                high = min((y + 1) * y_unit, bottom) - max(y * y_unit, top)
+                for x in range(max(left // x_unit, 0), min(-(-right // x_unit), width)):
+                    area = high * (min((x + 1) * x_unit, right) - max(x * x_unit, left))
+                    inside[i, j] += area
                     if labels[y, x] >= 0:
-                        shares[labels[y, x], i, j] += high * wide
-
-
-LEAST_SEEN = 0.5
-"""Share of a cell (of what of it lies in the scene) that must be observed for it to have a residual."""
-
-WHOLE = 0.999
-"""Share from which a cell counts as observed altogether: from such cells class changes are learned (Zhu's codes)."""
+                        areas[labels[y, x], i, j] += area
 
 
 @dataclass(frozen=True)
-class Met:
-    """What was met of the coarse cells, gathered piece by piece.
+class CellSums:
+    """What class changes are learned from: the purest coarse cells and sums over all, gathered piece by piece.
 
     Attributes
     ----------
-    purest : tuple of ndarray, one per class, shape (cell, 2 + class + band)
-        The purest cells, purest first: whether the whole cell was observed, tie breaker, shares, change.
+    purest : tuple of ndarray, one per class, shape (cell, SHARES + class + band)
+        Tables of the purest cells, purest first: whether the whole cell was observed, tie breaker, shares, change.
     number : int
-        Cells met.
+        Of the cells.
     total, square : ndarray, shape (band,)
         Sums of their change C_0 - C_1 and of its square.
     change, now : ndarray, shape (2, band)
@@ -104,17 +102,17 @@ class Met:
     now: Floats
 
     @classmethod
-    def nothing(cls, classes: int, bands: int) -> Met:
+    def none(cls, classes: int, bands: int) -> CellSums:
         """No cells yet."""
         zero, ends = np.zeros(bands), np.repeat([[np.inf], [-np.inf]], bands, axis=1)
-        return cls((np.empty((0, 2 + classes + bands)),) * classes, 0, zero, zero, ends, ends)
+        return cls((np.empty((0, SHARES + classes + bands)),) * classes, 0, zero, zero, ends, ends)
 
-    def add(self, traits: Floats, change: Floats, now: Floats, count: int, least: float) -> Met:
+    def add(self, traits: Floats, change: Floats, now: Floats, count: int, least: float) -> CellSums:
         """With further cells.
 
         Parameters
         ----------
-        traits : ndarray, shape (cell, 2 + class)
+        traits : ndarray, shape (cell, SHARES + class)
             Whether the whole cell was observed, tie breaker, shares of the classes.
         change, now : ndarray, shape (cell, band)
         count : int
@@ -124,12 +122,13 @@ class Met:
         """
 
         def best(k: int) -> Floats:
-            further = traits[:, 2 + k] > least
-            met = np.concatenate([self.purest[k], np.hstack([traits[further], change[further]])])
-            # Rounded, so that the order of a sum does not decide between equal shares.
-            return met[np.lexsort((met[:, 1], -np.round(met[:, 2 + k], 6), -met[:, 0]))[:count]]
+            further = traits[:, SHARES + k] > least
+            table = np.concatenate([self.purest[k], np.hstack([traits[further], change[further]])])
+            # Rounded, so that the last bits of a division do not decide between equal shares.
+            order = (table[:, TIE_BREAKER], -np.round(table[:, SHARES + k], 6), -table[:, WHOLE_CELL])
+            return table[np.lexsort(order)[:count]]
 
-        return Met(
+        return CellSums(
             tuple(best(k) for k in range(len(self.purest))),
             self.number + len(traits),
             self.total + change.sum(axis=0),
@@ -150,7 +149,7 @@ def wider(ends: Floats, low: Floats, high: Floats) -> Floats:
     return np.stack([np.minimum(ends[0], low), np.maximum(ends[1], high)])
 
 
-def class_change(cells: Met, bounded: bool, trim: float) -> Floats:
+def class_change(cells: CellSums, bounded: bool, trim: float) -> Floats:
     """Change of each class from what its purest cells changed, by least squares without intercept.
 
     What the cells leave open (classes that come in the same mixture everywhere, or in no cell) is given the
@@ -169,13 +168,13 @@ def class_change(cells: Met, bounded: bool, trim: float) -> Floats:
         NaN if there is no cell.
     """
     classes, bands = len(cells.purest), len(cells.total)
-    whole = any(part[:, 0].any() for part in cells.purest)
-    chosen = [part[part[:, 0] > 0] if whole else part for part in cells.purest]
+    whole = any(part[:, WHOLE_CELL].any() for part in cells.purest)
+    chosen = [part[part[:, WHOLE_CELL] > 0] if whole else part for part in cells.purest]
     low, high = cells.bounds() if bounded else (np.full(bands, -np.inf), np.full(bands, np.inf))
     out = np.full((classes, bands), np.nan)
     for b in range(bands if any(map(len, chosen)) else 0):
-        kept = np.concatenate([_trimmed(part, 2 + classes + b, trim) for part in chosen])
-        out[:, b] = _solve(kept[:, 2 : 2 + classes], kept[:, 2 + classes + b], (low[b], high[b]))
+        kept = np.concatenate([_trimmed(part, SHARES + classes + b, trim) for part in chosen])
+        out[:, b] = _solve(kept[:, SHARES : SHARES + classes], kept[:, SHARES + classes + b], (low[b], high[b]))
     return out
 
 
@@ -215,7 +214,7 @@ def learn_changes(pieces: Iterable[Task], state: State, count: int, least: float
     state : State
         From `stfuse.fusion.classes.learn_classes`.
     count, least, trim, bounded
-        See `Met.add` and `class_change`.
+        See `CellSums.add` and `class_change`.
 
     Returns
     -------
@@ -225,27 +224,28 @@ def learn_changes(pieces: Iterable[Task], state: State, count: int, least: float
         temporal prediction in the scene.
     """
     pairs, classes, bands = state["centres"].shape
-    met: dict[tuple[int, int], Met] = {}
+    sums: dict[tuple[int, int], CellSums] = {}
     values = np.stack([np.full((pairs, classes, bands), end) for end in (np.inf, -np.inf)])
     dates = 0
     for task in pieces:
         dates = len(task.dates)
-        nesting, tie = nesting_of(task.fine.grid, task.coarse.grid), tie_breaker(task.coarse.grid)
-        mine = nesting.rows.owned(*task.edges[:2]), nesting.columns.owned(*task.edges[2:])
+        rows, columns = axes(task.coarse.grid, task.fine.grid)
+        mine = rows.centred(*task.edges[:2], cut=True), columns.centred(*task.edges[2:], cut=True)
+        tie = tie_breaker(task.coarse.grid)
         for k in range(pairs):
             fine, labels = classified(task, k, state)
             values[:, k] = wider(values[:, k], *extremes(fine[:, *task.core], labels[task.core], classes))
-            shares, seen = composition(labels, nesting, classes, *mine)
+            shares, seen = composition(labels, (rows, columns), classes, *mine)
             traits = np.stack([seen[1] > WHOLE, tie[mine], *shares])
             for t in range(dates):
                 now, then = (image[:, *mine].astype(np.float64) for image in coarse_pair(task, t, k))
                 usable = np.isfinite(now - then).all(axis=0) & (seen[0] >= LEAST_SEEN)
                 of_cells, step, level = (part[:, usable].T for part in (traits, now - then, now))
-                before = met.get((t, k), Met.nothing(classes, bands))
-                met[t, k] = before.add(of_cells, step, level, count, least)
+                before = sums.get((t, k), CellSums.none(classes, bands))
+                sums[t, k] = before.add(of_cells, step, level, count, least)
     change, limits = np.full((dates, pairs, classes, bands), np.nan), np.empty((2, dates, pairs, bands))
     limits[0], limits[1] = -np.inf, np.inf
-    for (t, k), cells in met.items():
+    for (t, k), cells in sums.items():
         change[t, k] = class_change(cells, bounded, trim)
         if cells.number:
             low, high = values[:, k] + change[t, k]

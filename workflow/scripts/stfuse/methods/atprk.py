@@ -1,9 +1,9 @@
 """ATPRK: regression on fine covariates, then area-to-point kriging of what it leaves of the coarse image.
 
-Wang et al. 2015 (Remote Sensing of Environment 166:191); for Landsat 8 and Sentinel-2 Wang et al. 2017 (IEEE TGRS
-55:3885), as Wu et al. 2022, section 3.1, compare with it. The articles' texts were not at hand; the kriging is the
-standard one (see `stfuse.fusion.kriging`). Covariates of a target are all bands of the fine references (the nearest by
-default) and, where the experiment has it, the panchromatic image, brought to the fine grid by bicubic convolution.
+Wang et al. 2015; for Landsat 8 and Sentinel-2 Wang et al. 2017 (IEEE TGRS 55:3885), as Wu et al. 2022 compare with
+it. The articles' texts were not at hand; the kriging is the standard one (see `stfuse.fusion.kriging`). Covariates
+of a target are all bands of the fine references (the nearest by default) and, where the experiment has it, the
+panchromatic image, brought to the fine grid by bicubic convolution.
 
 With a whole ratio the prediction's block means are the coarse image. With another one a fine pixel of two cells is
 kriged from the neighbourhood of the cell that has its centre: block means deviate by a few per cent of what
@@ -13,7 +13,7 @@ they do with bilinear interpolation. The regression is global and per band; its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from stfuse.bands import clip_to_valid
 from stfuse.fusion import regression
-from stfuse.fusion.footprints import Axis, axes, cell_means
+from stfuse.fusion.cells import axes
 from stfuse.fusion.kriging import Kernels, kernels, krige
 from stfuse.fusion.regression import Moments
-from stfuse.fusion.semivariogram import Model, fit_ranges, pair_sums, range_grid, regularised
-from stfuse.grid import regrid
+from stfuse.fusion.semivariogram import Model, fit_ranges, fullest, pair_sums, range_grid, regularised
+from stfuse.grid import degrade_inside, regrid
 from stfuse.task import FloatArray, Needs, Series, State, Task
 from stfuse.task import no_fit as fit
 
@@ -35,6 +35,12 @@ NEEDS = Needs(references="nearest", also=("bracketing", "all"), uses=("pan",))
 
 MOST_POINTS = 10
 """Points of a cell a side for the regularised semivariogram: the fine pixels, at most so many."""
+
+WINDOW = 128
+"""Cells a side of what is kept of a piece for the semivariograms."""
+
+WINDOWS = 64
+"""Most pieces of which that is kept, spread over the scene."""
 
 
 @dataclass(frozen=True)
@@ -128,48 +134,54 @@ def _coarse(task: Task, date: np.datetime64) -> FloatArray:
     return image
 
 
-def _in_core(values: FloatArray, task: Task, rows: Axis, columns: Axis) -> FloatArray:
-    """The cells (..., cell y, cell x) whose centres lie in the core."""
+def _means(task: Task, images: FloatArray) -> FloatArray:
+    """Area means of fine images in the coarse cells; of cells that the edge cuts, of what lies inside."""
+    return degrade_inside(images, task.fine.grid, task.coarse.grid)
+
+
+def _of_cells(task: Task, date: np.datetime64) -> FloatArray:
+    """Means of the covariates, then the coarse bands, of the cells centred in the core, shape (layer, y, x)."""
+    rows, columns = axes(task.coarse.grid, task.fine.grid)
     top, bottom, left, right = task.edges
-    return values[..., rows.centred(top, bottom), columns.centred(left, right)]
+    layers = np.concatenate([_means(task, _covariates(task, date)), _coarse(task, date)])
+    return layers[:, rows.centred(top, bottom), columns.centred(left, right)]
 
 
-def _trend(task: Task, date: np.datetime64, coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The regression at the fine scale, and what its area means leave of the coarse image."""
-    trend = regression.apply(_covariates(task, date), coefficients, _members(task))
-    return trend, _coarse(task, date) - cell_means(trend, *axes(task.coarse.grid, task.fine.grid))
-
-
-def _regress(pieces: Iterable[Task]) -> Iterator[FloatArray]:
-    """Coefficients of the global regression for each date, shape (set, band, 1 + covariate)."""
-    moments: list[Moments] = []
-    for task in pieces:
-        members, grids = _members(task), axes(task.coarse.grid, task.fine.grid)
-        if not moments:
-            moments = [Moments.none(*members.shape) for _ in task.dates]
-        for date, of_date in zip(task.dates, moments, strict=True):
-            means = cell_means(_covariates(task, date), *grids)
-            of_date.add(_in_core(means, task, *grids), _in_core(_coarse(task, date), task, *grids), members)
-    for of_date in moments:
-        yield regression.solve(of_date, members)
+def _semivariograms(
+    windows: list[list[FloatArray]], coefficients: FloatArray, lags: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`pair_sums` of what the regression leaves in windows of cells [piece][date], for each date and band."""
+    bands = coefficients.shape[2]
+    sums, counts = np.zeros((2, len(coefficients), bands, lags + 1, lags + 1))
+    for of_piece in windows:
+        for t, layers in enumerate(of_piece):
+            residual = layers[-bands:] - regression.apply(layers[:-bands], coefficients[t])
+            found = pair_sums(residual, lags)
+            sums[t] += found[0]
+            counts[t] += found[1]
+    return sums, counts
 
 
 def prepare(pieces: Iterable[Task], state: State, params: Params) -> State:
     """Add what tiles cannot know: the global regressions, and kriging weights from the residuals' semivariograms.
 
-    Goes through the pieces twice: for the regression, then for its residuals. Pairs of cells are
-    taken within pieces.
+    Goes through the pieces once. Regressions are of all cells, semivariograms of the pairs within a window of a piece.
     """
-    coefficients = np.stack(list(_regress(pieces)))
-    sums = counts = np.zeros((*coefficients.shape[:1], coefficients.shape[2], params.lags + 1, params.lags + 1))
-    for task in pieces:
-        grids = axes(task.coarse.grid, task.fine.grid)
-        found = []
-        for date, of_date in zip(task.dates, coefficients, strict=True):
-            residual = _in_core(_trend(task, date, of_date)[1], task, *grids)
-            found.append(pair_sums(np.ascontiguousarray(residual), params.lags))
-        sums = sums + np.stack([s for s, _ in found])
-        counts = counts + np.stack([c for _, c in found])
+    moments: list[Moments] = []
+    windows: list[list[FloatArray]] = []
+    step = 1
+    for number, task in enumerate(pieces):
+        members, bands, grids = _members(task), len(task.coarse.bands), axes(task.coarse.grid, task.fine.grid)
+        moments = moments or [Moments.none(*members.shape) for _ in task.dates]
+        of_piece = [_of_cells(task, date) for date in task.dates]
+        for of_date, layers in zip(moments, of_piece, strict=True):
+            of_date.add(layers[:-bands], layers[-bands:], members)
+        if number % step == 0:
+            windows.append([fullest(layers, WINDOW) for layers in of_piece])
+        if len(windows) > WINDOWS:
+            windows, step = windows[::2], 2 * step
+    coefficients = np.stack([regression.solve(of_date, members) for of_date in moments])
+    sums, counts = _semivariograms(windows, coefficients, params.lags)
     points = min(MOST_POINTS, max(2, round(grids[0].ratio)))
     ranges = range_grid(params.shortest, params.longest)
     reach, sill = fit_ranges(sums, counts, ranges, regularised(params.lags, points, ranges, params.model))
@@ -193,12 +205,14 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
     Returns
     -------
     ndarray, shape (time, band, y, x), float32
-        NaN where the coarse pixel or every set of covariates lacks something, and outside the core.
+        NaN where the coarse pixel or every set of covariates lacks something, and outside the core. Where no
+        regression is possible (too few cells, no reference observed), the coarse image is kriged alone,
+        whatever the references lack.
 
     Raises
     ------
     InputError
-        If the coarse grid is turned against the fine one.
+        If the coarse grid is turned against the fine one, or its pixels are the smaller ones.
     """
     state = state if "coefficients" in state else prepare([task], state, params)
     tables = Kernels(state["weights"], state["between"], state["towards"])
@@ -207,7 +221,9 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
     touched = rows.touching(top, bottom)[:, None] & columns.touching(left, right)[None, :]
     out = np.empty((len(task.dates), *task.fine.values.shape[1:]), np.float32)
     for t, date in enumerate(task.dates):
-        trend, residual = _trend(task, date, state["coefficients"][t])
-        asked = np.isfinite(_coarse(task, date)) & touched
+        coarse = _coarse(task, date)
+        trend = regression.apply(_covariates(task, date), state["coefficients"][t])
+        residual = coarse - _means(task, trend)
+        asked = np.isfinite(coarse) & touched
         out[t] = krige(residual, asked, state["chosen"][t], tables, rows, columns, trend)
     return clip_to_valid(out, task.fine.bands) if params.clip else out

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from stfuse.bands import clip_to_valid, valid_range
 from stfuse.fusion.conversion import convert, critical_r2, stack_parts, unlikeness, window_means
-from stfuse.fusion.similar import image_sd, search
+from stfuse.fusion.similar import search
+from stfuse.fusion.spread import image_sd
 from stfuse.grid import regrid
 from stfuse.task import FloatArray, Needs, State, Task, Window
 from stfuse.task import no_fit as fit
@@ -50,7 +51,8 @@ class Params:
         With fewer, the centre included, the window's mean coarse change is added to the centre.
     least_change : float
         Coarse change below which the conversion coefficient is 1: the uncertainty of a difference of reflectance,
-        sqrt(2) x 0.2 % (Zhu's fast code: 0.02).
+        sqrt(2) x 0.2 %, as the paper has it. All of Zhu's codes have 0.02 of the range; on the sample images that
+        come with them RMSE is 0.0054, 0.0049 and 0.0130 so, and 0.0058, 0.0048 and 0.0150 with 0.0028.
     change : {"dates", "sample"}
         What that change is: the difference between the dates' means over the similar pixels, or the standard
         deviation of all their coarse values (cuESTARFM).
@@ -63,7 +65,7 @@ class Params:
         after the target, then the others by nearness. The paper has 2.
     clip : bool
         Whether predictions beyond the valid range of their band are replaced: by the weighted mean of the fine
-        images, held to the range.
+        images, held to the range. Zhu's code also replaces a prediction that is exactly at a limit; here it stays.
     """
 
     window: int = 51

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stfuse.bands import valid_range
+from stfuse.fusion.cells import Stretch, axes, on_pixels
 from stfuse.fusion.classes import classified, learn_classes
-from stfuse.fusion.nesting import Stretch, nesting_of, on_pixels
 from stfuse.fusion.residuals import distribute, homogeneity, smooth, temporal_weights
 from stfuse.fusion.similar import search
 from stfuse.fusion.thinplate import FARTHEST, thin_plate
@@ -46,6 +46,9 @@ class Params:
         Width 2 w + 1 of the windows of homogeneity and of similar pixels, odd (41 in Zhu's codes).
     similar : int
         Most similar pixels n (20).
+    nearness : float
+        How much nearness matters to which pixels are the most similar ones. Zhu's codes sort by (unlikeness + 1e-5)
+        (10 + d / w) at distance d, w being half the window: 0.1 here. 0 = by unlikeness alone.
     classes : int
         Most classes (Zhu et al.: ISODATA ends with 4 to 6; here k-means).
     pure : int
@@ -83,6 +86,7 @@ class Params:
 
     window: int = 41
     similar: int = 20
+    nearness: float = 0.1
     classes: int = 5
     pure: int = 100
     least_share: float = 0.01
@@ -108,6 +112,8 @@ class Params:
         for name in ("similar", "pure", "sample", "cap", "epsilon", "floor"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, found {getattr(self, name)}")
+        if not 0 <= self.nearness < np.inf:
+            raise ValueError(f"nearness must not be negative, found {self.nearness}")
         for name in ("trim", "clean", "least_share"):
             if not 0 <= getattr(self, name) < 0.5:
                 raise ValueError(f"{name} must be at least 0 and less than 0.5, found {getattr(self, name)}")
@@ -170,13 +176,11 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
 
 def _combine(forecasts: FloatArray, task: Task, t: int, params: Params) -> FloatArray:
     """The pairs' forecasts (pair, band, y, x) of the core, weighted by how little the coarse images changed."""
-    nesting = nesting_of(task.fine.grid, task.coarse.grid)
+    rows, columns = axes(task.coarse.grid, task.fine.grid)
     changes = np.stack([np.subtract(*coarse_pair(task, t, k)) for k in range(len(forecasts))])
     out = np.empty(forecasts.shape[1:], np.float32)
     for b in range(len(out)):
-        weight = temporal_weights(
-            changes[:, b], nesting.rows.cell, nesting.columns.cell, params.window // 2, task.edges
-        )
+        weight = temporal_weights(changes[:, b], rows.cell, columns.cell, params.window // 2, task.edges)
         weight[~np.isfinite(forecasts[:, b])] = 0
         total = weight.sum(axis=0)
         mean = (weight * np.nan_to_num(forecasts[:, b])).sum(axis=0) / np.where(total > 0, total, np.nan)
@@ -186,12 +190,9 @@ def _combine(forecasts: FloatArray, task: Task, t: int, params: Params) -> Float
 
 def _from_pair(task: Task, t: int, k: int, state: State, params: Params) -> FloatArray:
     """Predict the core from one pair, shape (band, y, x)."""
-    nesting, radius = nesting_of(task.fine.grid, task.coarse.grid), params.window // 2
+    (down, across), radius = axes(task.coarse.grid, task.fine.grid), params.window // 2
     top, bottom, left, right = task.edges
-    rows, columns = (
-        nesting.rows.around(top - radius, bottom + radius),
-        nesting.columns.around(left - radius, right + radius),
-    )
+    rows, columns = down.around(top - radius, bottom + radius), across.around(left - radius, right + radius)
     fine, change, coarse_change = _changes(task, t, k, rows, columns, state, params)
     spread, classes = state["spread"][k], np.isfinite(state["centres"][k]).all(axis=1).sum()
     # A band that is the same everywhere tells no pixels apart.
@@ -223,9 +224,8 @@ def _changes(
     # Label -1, not observed, picks the last row.
     by_class = np.vstack([change, np.full_like(change[:1], np.nan)]).astype(np.float32)
     out = np.stack([band[labels[here]] for band in by_class.T])
-    shares, seen = composition(
-        labels, nesting_of(task.fine.grid, task.coarse.grid), len(change), rows.cells, columns.cells
-    )
+    of_image = axes(task.coarse.grid, task.fine.grid)
+    shares, seen = composition(labels, of_image, len(change), rows.cells, columns.cells)
     residual = cell_residual((now - then)[:, rows.cells, columns.cells], shares, seen[0], change)
     edges = (rows.pixels.start, rows.pixels.stop, columns.pixels.start, columns.pixels.stop)
     added = distribute(
@@ -233,8 +233,8 @@ def _changes(
         thin_plate(now, rows.cell, rows.offset, columns.cell, columns.offset, params.radius),
         homogeneity(labels, len(change), params.window // 2, edges),
         residual,
-        rows.start,
-        columns.start,
+        rows.starts,
+        columns.starts,
         params.cap,
         params.epsilon,
     )
@@ -257,6 +257,14 @@ def _smoothed(
     for first in range(top, bottom, ROWS):
         last = min(first + ROWS, bottom)
         block = (first, last, left, right)
-        similar = search(images, tolerance.astype(np.float32), weight, params.window, params.similar, block)
+        similar = search(
+            images,
+            tolerance.astype(np.float32),
+            weight,
+            params.window,
+            params.similar,
+            block,
+            nearness=params.nearness,
+        )
         out[:, first - top : last - top] = smooth(change, similar, max(params.window // 2, 1), first, left)
     return out

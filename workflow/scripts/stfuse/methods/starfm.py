@@ -15,8 +15,8 @@ import numpy as np
 from stfuse.bands import clip_to_valid
 from stfuse.errors import InputError
 from stfuse.fusion.blending import blend
-from stfuse.fusion.blending_rules import Weight, check_rules, spread_of_references, surroundings, tolerances
-from stfuse.fusion.similar import SD
+from stfuse.fusion.blending_rules import Limit, Weight, check_rules, spread_of_references, surroundings, tolerances
+from stfuse.fusion.spread import SD
 from stfuse.grid import regrid
 from stfuse.task import FloatArray, Needs, State, Task
 from stfuse.task import no_fit as fit
@@ -50,13 +50,16 @@ class Params:
         A in the spatial distance 1 + d / A (equation 9); 0 = w / 2 (ImageFusion). cuSTARFM: 25, starfm4py: 150.
     strict : bool
         True: samples must pass the spectral and the temporal filter (equations 15 and 16); False: either is
-        enough (Gao's own code). The limit is the smallest of the pairs' differences at the centre, as in both
-        codes (the article prints max, which ImageFusion's authors take for a slip).
+        enough (Gao's own code).
+    limit : {"smallest", "largest", "own"}
+        With several pairs: which of their differences at the centre limits both filters. The article prints the
+        largest, which ImageFusion's authors take for a slip: both codes have the smallest. That is strict: a pair
+        that is good at the centre by chance shuts out the samples of the other. "own": each pair by its own.
     weight : {"linear", "log"}
         Combined distance as product of differences (equation 10) or of their logarithms (ImageFusion's form).
     temporal_weight : bool
-        Whether the temporal difference weighs too (equation 10). With a single pair Gao's own code and
-        ImageFusion leave it out by default: it favours pixels that changed less than the centre.
+        Whether the temporal difference weighs too (equation 10). With a single pair Gao's own code leaves it out:
+        it favours pixels that changed less than the centre. ImageFusion has it in, whatever its comments say.
     max_weight : bool
         Samples within the combined uncertainty all take the largest weight (Gao's own code, ImageFusion).
     epsilon : float
@@ -76,6 +79,7 @@ class Params:
     sigma_coarse: float = 0.002
     distance_scale: float = 0.0
     strict: bool = True
+    limit: Limit = "smallest"
     weight: Weight = "linear"
     temporal_weight: bool = True
     max_weight: bool = False
@@ -86,6 +90,8 @@ class Params:
 
     def __post_init__(self) -> None:
         check_rules(self)
+        if self.limit not in ("smallest", "largest", "own"):
+            raise ValueError(f"limit must be smallest, largest or own, found {self.limit!r}")
 
 
 def halo(params: Params) -> int:
@@ -113,13 +119,14 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
     state = prepare([task], state, params)
     around, edges = surroundings(task, halo(params))
     grid, coarse = task.fine.grid[around], task.coarse
-    count = len(task.fine.dates)
-    wanted = [coarse.nearest(date) for date in (*task.fine.dates, *task.dates)]
+    of_pairs = [coarse.nearest(date) for date in task.fine.dates]
+    then = regrid(coarse.values[of_pairs], coarse.grid, grid, "bilinear")
+    fine = task.fine.values[..., *around]
+    sd = state["fine_sd"].T if params.sd == "image" else [None] * len(task.fine.bands)
     out = np.full((len(task.dates), *task.fine.values.shape[1:]), np.nan, np.float32)
-    for b in range(len(task.fine.bands)):
-        fine = task.fine.values[:, b, *around]
-        images = regrid(coarse.values[wanted, b], coarse.grid, grid, "bilinear")
-        tolerance = tolerances(fine, state["fine_sd"][:, b] if params.sd == "image" else None, params)
-        for t, now in enumerate(images[count:]):
-            out[t, b, *around] = blend(fine, images[:count], now, tolerance, params, edges)
+    tolerance = [tolerances(fine[:, b], sd[b], params) for b in range(len(sd))]
+    for t, date in enumerate(task.dates):
+        now = regrid(coarse.values[coarse.nearest(date)], coarse.grid, grid, "bilinear")
+        for b in range(len(now)):
+            out[t, b, *around] = blend(fine[:, b], then[:, b], now[b], tolerance[b], params, edges, params.limit)
     return clip_to_valid(out, task.fine.bands) if params.clip else out

@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 from stfuse.bands import clip_to_valid
 from stfuse.fusion.blending import blend
 from stfuse.fusion.blending_rules import Weight, check_rules, spread_of_references, surroundings, tolerances
-from stfuse.fusion.similar import SD
+from stfuse.fusion.spread import SD
 from stfuse.grid import degrade_inside, regrid
 from stfuse.task import FloatArray, Needs, State, Task
 from stfuse.task import no_fit as fit
@@ -55,8 +55,9 @@ class Params:
     weight : {"linear", "log"}
         Combined distance as product of differences or of their logarithms.
     temporal_weight : bool
-        Whether the temporal difference weighs too (the article). Gao's own code and ImageFusion leave it out
-        with a single pair, which this always is: it would favour pixels that changed less than the centre.
+        Whether the temporal difference weighs too (the article, and ImageFusion whatever its comments say). Gao's
+        own code leaves it out with a single pair, which this always is: it would favour pixels that changed less
+        than the centre.
     max_weight : bool
         Samples within the combined uncertainty all take the largest weight (Gao's own code, ImageFusion).
     epsilon : float
@@ -107,15 +108,15 @@ def prepare(pieces: Iterable[Task], state: State, params: Params) -> State:
 
 
 def simulate(image: FloatArray, fine: GeoBox, coarse: GeoBox, mtf: float | None) -> FloatArray:
-    """The coarse image, shape (coarse y, coarse x), that a sensor with that `mtf` has of a fine image (y, x)."""
+    """Coarse images (..., coarse y, coarse x) that a sensor with that `mtf` has of fine images (..., y, x)."""
     if mtf is None:
         return degrade_inside(image, fine, coarse)
     # A Gaussian leaves exp(-(pi sigma / ratio)^2 / 2) of a wave of two coarse pixels.
     ratio = abs(coarse.affine.a / fine.affine.a)
     sigma = ratio / math.pi * math.sqrt(-2 * math.log(mtf / AREA_MTF))
     seen = np.isfinite(image)
-    share = gaussian_filter(seen.astype(np.float32), sigma, mode="constant")
-    mean = gaussian_filter(np.where(seen, image, np.float32(0)), sigma, mode="constant")
+    share = gaussian_filter(seen.astype(np.float32), sigma, mode="constant", axes=(-2, -1))
+    mean = gaussian_filter(np.where(seen, image, np.float32(0)), sigma, mode="constant", axes=(-2, -1))
     blurred = np.divide(mean, share, out=np.full_like(image, np.nan), where=seen)
     return degrade_inside(blurred, fine, coarse)
 
@@ -128,11 +129,11 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
     out = np.full((len(task.dates), *task.fine.values.shape[1:]), np.nan, np.float32)
     for t, date in enumerate(task.dates):
         reference, target = task.fine.nearest(date), coarse.nearest(date)
-        for b in range(len(task.fine.bands)):
-            image = task.fine.values[reference, b]
-            # The same way down and up as the coarse image came: no resampling bias enters the difference.
-            simulated = simulate(image, task.fine.grid, coarse.grid, params.mtf)
-            then, now = regrid(np.stack([simulated, coarse.values[target, b]]), coarse.grid, grid, "bilinear")
-            fine, sd = image[None, *around], state["fine_sd"][[reference], b] if params.sd == "image" else None
-            out[t, b, *around] = blend(fine, then[None], now, tolerances(fine, sd, params), params, edges)
+        # The same way down and up as the coarse image came: no resampling bias enters the difference.
+        simulated = simulate(task.fine.values[reference], task.fine.grid, coarse.grid, params.mtf)
+        then, now = regrid(np.stack([simulated, coarse.values[target]]), coarse.grid, grid, "bilinear")
+        for b in range(len(now)):
+            fine = task.fine.values[[reference], b, *around]
+            tolerance = tolerances(fine, state["fine_sd"][[reference], b] if params.sd == "image" else None, params)
+            out[t, b, *around] = blend(fine, then[[b]], now[b], tolerance, params, edges)
     return clip_to_valid(out, task.fine.bands) if params.clip else out
