@@ -74,7 +74,6 @@ def blend(
         Coarse image C_0 at the target date on the fine grid.
     tolerance : ndarray, broadcastable to (pair, y, x), float32
         Largest difference of a similar pixel to the centre, see `tolerances`.
-    rules : Rules
     edges : (top, bottom, left, right), optional
         The pixels to predict; all of them by default.
     limit : {"smallest", "largest", "own"}
@@ -87,13 +86,13 @@ def blend(
     """
     top, bottom, left, right = edges or (0, now.shape[0], 0, now.shape[1])
     fine, coarse, now = (np.ascontiguousarray(image, dtype=np.float32) for image in (fine, coarse, now))
-    out = np.full(now.shape, np.nan, np.float32)
-    core = out[top:bottom, left:right]
+    # Contiguous, as all others: for another layout the kernel would be compiled anew, and might sum otherwise.
+    core = np.empty((bottom - top, right - left), np.float32)
     _blend(
         fine,
         coarse,
         now,
-        np.broadcast_to(np.asarray(tolerance, np.float32), fine.shape),
+        np.ascontiguousarray(np.broadcast_to(np.asarray(tolerance, np.float32), fine.shape)),
         _padded_distance(rules),
         rules.window,
         (top, left),
@@ -104,7 +103,8 @@ def blend(
     )
     if rules.copy_on_zero_diff:
         _copy_equal(core, *(image[..., top:bottom, left:right] for image in (fine, coarse, now)))
-    return out
+    around = (top, now.shape[0] - bottom), (left, now.shape[1] - right)
+    return np.pad(core, around, constant_values=np.float32(np.nan))
 
 
 def _copy_equal(out: FloatArray, fine: FloatArray, coarse: FloatArray, now: FloatArray) -> None:
