@@ -154,7 +154,7 @@ def test_no_method_is_led_astray_by_real_modis_images(run):
 
 
 @needs_irrigation
-@pytest.mark.parametrize("run", FUSING, ids=str)
+@pytest.mark.parametrize("run", [run for run in FUSING if run.needs.references != "bracketing"], ids=str)
 def test_every_method_beats_both_halves_of_its_inputs_on_irrigated_fields(run):
     """Strong change, perfect coarse images: what fusion is for. A part of the scene, 12 x 12 coarse pixels."""
     whole = irrigation()
@@ -164,9 +164,7 @@ def test_every_method_beats_both_halves_of_its_inputs_on_irrigated_fields(run):
     scene = replace(whole, fine=fine, coarse=coarse)
     (target,) = targets(scene)
     task, truth = scene.task(run, target), scene.truth(target)
-    if task is None:
-        assert run.needs.references == "bracketing"
-        pytest.skip(f"{run} needs two references, there is one")
+    assert task is not None
     values = run.predict(task)
     assert np.isfinite(values).all()
     everywhere = np.ones(truth.shape[1:], bool)

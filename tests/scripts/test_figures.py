@@ -210,8 +210,10 @@ def test_report_of_a_real_place_says_so_and_works_without_scores(root: Path, tmp
     place = {k: v for k, v in (fake.SITE | real).items() if v is not None}
     studies = {"demo": {"name": "demo", "title": "Study", "text": "", "experiments": ["mosaic_product"]}}
     site = place | {"bounds": [0, 0, 640, 640], "sensors": ["sentinel2"]}
-    make_report(TEMPLATE, {}, studies, EXPERIMENTS, {"mosaic": site}, [], [], tmp_path / "none", tmp_path / "r.html")
+    asked = {name: e | {"left_out": {"mosaic": ["needy"]}} for name, e in EXPERIMENTS.items()}
+    make_report(TEMPLATE, {}, studies, asked, {"mosaic": site}, [], [], tmp_path / "none", tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text()
+    assert "without needy: no date here has all the images it needs" in page
     assert ">REAL<" in page
     assert ">SIMULATED<" not in page
     assert "A dozen fields." in page

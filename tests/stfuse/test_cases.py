@@ -97,6 +97,20 @@ def test_pairs_bring_the_coarse_date_of_each_reference() -> None:
     assert found[0].at_target == day(10)
 
 
+def test_a_reference_whose_coarse_image_would_be_the_targets_is_passed_over() -> None:
+    """Two coarse images that are one tell of no change: the reference would be repeated as the prediction."""
+    needs = Needs(references="nearest", pairs=True)
+    days = make_days(fine=[4, 20, 40], coarse=[5, 21])
+    reduced = experiment(protocol="reduced", targets=[day(5)], pair_days=2)
+    assert [(c.fine, c.coarse) for c in cases(reduced, days, needs)] == [((day(20),), (day(5), day(21)))]
+    assert cases(reduced, days, NEAREST)[0].fine == (day(4),), "without pairs the nearest is the best there is"
+    # A target that the user names may be cloudier than a reference's own coarse image, and still be nearer to it.
+    days = make_days(fine=[10, 12, 30], coarse=[15, 31])
+    days = {"fine": days["fine"], "coarse": {**days["coarse"], day(11): Day(day(11), 0.1, ("cloudy",))}}
+    named = experiment(targets=[day(10)], pair_days=3)
+    assert [c.fine for c in cases(named, days, needs)] == [(day(30),)]
+
+
 def test_product_has_no_truth_and_hides_nothing() -> None:
     days = make_days(fine=[0, 10], coarse=[5])
     found = cases(experiment(protocol="product"), days, NEAREST)

@@ -292,7 +292,7 @@ rule report:
         code=digest(SCRIPTS / "figures_report.py", SCRIPTS / "stfuse" / "report.html.jinja"),
         config=config,
         studies=STUDIES,
-        experiments=EXPERIMENTS,
+        experiments=report_experiments,
         sites=SITES,
         benchmarks="results/benchmarks",
     script:

@@ -66,7 +66,8 @@ def make_report(
     template : Path
         ``stfuse/report.html.jinja``.
     config : mapping
-        The main configuration; `studies`, `experiments` and `sites` are the content of their files by name.
+        The main configuration; `studies`, `experiments` and `sites` are the content of their files by name. An
+        experiment may have ``left_out``: site -> methods that find nothing to predict there.
     figures : sequence of Path
         ``figures/{experiment}/{site}/{name}.png`` or ``figures/{site}/{name}.png``.
     tables : sequence of Path
@@ -133,11 +134,9 @@ def _site(site: Mapping[str, Any], paths: Sequence[Path]) -> Facts:
 
 def _section(experiment: Mapping[str, Any], site: Facts, paths: Sequence[Path]) -> Facts:
     verdicts, scores, tables = [], [], []
-    ran: set[str] = set()
     for path in sorted(p for p in paths if p.suffix == ".csv"):
         if path.stem == "scores":
             asked = questions(_read(path))
-            ran.update(str(method) for table in asked.values() for method in table.index)
             scores = [score_table(question, table) for question, table in asked.items()]
             # The experiment's own variable: NDVI made of predicted bands is a by-product.
             own = [q for q in asked if q[1] == experiment["variable"]]
@@ -149,8 +148,8 @@ def _section(experiment: Mapping[str, Any], site: Facts, paths: Sequence[Path]) 
         tables.append(_table(path))
     facts = [f"{experiment['protocol']}: {experiment['fine']} (fine), {experiment['coarse']} (coarse)"]
     facts.append("bands " + ", ".join(experiment["bands"]))
-    absent = [m for m in experiment["methods"] if scores and m not in ran]
-    facts += [f"without {listed(absent)}: too few references here"] if absent else []
+    absent = experiment.get("left_out", {}).get(site["name"], [])
+    facts += [f"without {listed(absent)}: no date here has all the images it needs"] if absent else []
     return {
         "title": experiment.get("title") or experiment["name"],
         "anchor": f"{experiment['name']}-{site['name']}",

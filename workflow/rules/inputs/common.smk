@@ -95,8 +95,10 @@ def fusing_threads(wildcards):
 
 
 def fusing_memory(wildcards, threads, attempt):
-    """Megabytes: scenes are read window by window, so it is the windows worked on at a time that count."""
-    return attempt * (1000 + 500 * threads) if NEEDS[wildcards.method].samples == "none" else memory(wildcards, attempt)
+    """Megabytes: scenes are read window by window, so what counts is windows worked on at a time, and references."""
+    if NEEDS[wildcards.method].samples != "none":
+        return memory(wildcards, attempt)
+    return attempt * (1000 + threads * (350 + 75 * len(fused_sample(wildcards)["fine"])))
 
 
 def runtime(wildcards, attempt):

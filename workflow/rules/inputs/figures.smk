@@ -264,3 +264,12 @@ def vegetation_bands(wildcards):
 def scatter_band(wildcards):
     """NDVI where it can be made, else the first band."""
     return "ndvi" if vegetation_bands(wildcards) else EXPERIMENTS[wildcards.experiment]["bands"][0]
+
+
+def report_experiments(wildcards):
+    """The experiments, and which of their methods find nothing to predict from at which site."""
+    left_out = {
+        name: {site: [m for m in e["methods"] if m not in methods_at(e, site)] for site in e["sites"]}
+        for name, e in EXPERIMENTS.items()
+    }
+    return {name: e | {"left_out": left_out[name]} for name, e in EXPERIMENTS.items()}

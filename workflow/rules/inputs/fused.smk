@@ -3,8 +3,10 @@
 
 def methods_at(experiment, site):
     """The methods of an experiment at a site; where it takes all, without those that find too few references there."""
-    named = experiment["name"] not in TAKES_ALL
-    return [m for m in experiment["methods"] if named or possible_cases(experiment, site, m)]
+    if experiment["name"] not in TAKES_ALL:
+        return experiment["methods"]
+    able = [m for m in experiment["methods"] if possible_cases(experiment, site, m)]
+    return able or [m for m in experiment["methods"] if method_cases(experiment, site, m)]
 
 
 def possible_cases(experiment, site, method):

@@ -217,11 +217,20 @@ def _usable(experiment: Mapping[str, Any], days: Days, needs: Needs) -> list[str
     return [d for d in clear if _coarse_of(d, experiment, days)] if needs.pairs else clear
 
 
+def _has_a_pair_of_its_own(reference: str, at_target: str, experiment: Mapping[str, Any], days: Days) -> bool:
+    """Whether the coarse image nearest to a reference is another than the target's: two alike tell of no change."""
+    own = _coarse_of(reference, experiment, days)
+    return own is not None and days_between(reference, own) < days_between(reference, at_target)
+
+
 def _make_case(
     experiment: Mapping[str, Any], days: Days, needs: Needs, target: str, at_target: str | None, usable: list[str]
 ) -> Case | None:
     # A reference within the gap would let the method copy what it should bridge.
-    chosen = references(needs, target, [d for d in usable if days_between(d, target) > experiment["gap_days"]])
+    apart = [d for d in usable if days_between(d, target) > experiment["gap_days"]]
+    if needs.pairs and at_target:
+        apart = [d for d in apart if _has_a_pair_of_its_own(d, at_target, experiment, days)]
+    chosen = references(needs, target, apart)
     if chosen is None or (needs.coarse and at_target is None):
         return None
     coarse = {at_target} if needs.coarse and at_target else set()
