@@ -90,8 +90,18 @@ def similar_pixels(fine, y, x, tolerance, floor, radius, count, nearness=0.0):  
     return sorted(found, key=order)[:count]
 
 
-def forecast(fine, now, then, ratio, state, params):  # type: ignore[no-untyped-def]
-    """One date from one pair: fine (band, y, x), coarse (band, y, x) on their grid; state as `fsdaf.prepare` has it."""
+def limits(temporal, coarse, inside, valid):  # type: ignore[no-untyped-def]
+    """Least and largest value of a band's temporal prediction and coarse image in the scene, within the valid range."""
+    values = [v for v in temporal.ravel() if math.isfinite(v)]
+    values += [coarse[cell] for cell in np.ndindex(*coarse.shape) if inside[cell] > 0 and math.isfinite(coarse[cell])]
+    return max(valid[0], min(values)), min(valid[1], max(values))
+
+
+def forecast(fine, now, then, ratio, state, params, valid=(-math.inf, math.inf)):  # type: ignore[no-untyped-def]
+    """One date from one pair: fine (band, y, x), coarse (band, y, x) on their grid.
+
+    `state` as `fsdaf.prepare` has it, but for the limits; `valid` is the range of all bands.
+    """
     low, high = state["accepted"][:, 0, :, None, None]
     fine = np.clip(fine.astype(np.float64), low, high)
     now, then = now.astype(np.float64), then.astype(np.float64)
@@ -100,7 +110,7 @@ def forecast(fine, now, then, ratio, state, params):  # type: ignore[no-untyped-
     area, inside = shares(labels, len(change), ratio, now.shape[1:])
     alike = homogeneity(labels, radius)
     cell_of = {p: (int((p[0] + 0.5) // ratio), int((p[1] + 0.5) // ratio)) for p in np.ndindex(*shape)}
-    changes = np.full(fine.shape, np.nan)
+    changes, plain = np.full(fine.shape, np.nan), np.full(fine.shape, np.nan)
     for b in range(len(fine)):
         spatial = thin_plate(now[b], ratio, shape, params.radius)
         for cell in np.ndindex(*now.shape[1:]):
@@ -108,6 +118,8 @@ def forecast(fine, now, then, ratio, state, params):  # type: ignore[no-untyped-
             seen = area[:, *cell].sum()
             if not pixels or not np.isfinite(now[b, *cell]):
                 continue
+            for p in pixels:
+                plain[b, *p] = fine[b, *p] + now[b, *cell] - then[b, *cell]
             rest = now[b, *cell] - then[b, *cell] - (area[:, *cell] / seen) @ change[:, b]
             if not math.isfinite(rest) or seen < 0.5 * inside[cell]:
                 added = [0.0 for _ in pixels]
@@ -117,9 +129,12 @@ def forecast(fine, now, then, ratio, state, params):  # type: ignore[no-untyped-
                 added = residual_shares(*lists, rest, params.cap, params.epsilon)
             for p, more in zip(pixels, added, strict=True):
                 changes[b, *p] = change[labels[p], b] + more
-        least, most = state["limits"][:, 0, 0, b] if params.limits else (-np.inf, np.inf)
-        changes[b] = np.clip(fine[b] + changes[b], least, most) - fine[b]
-    return smoothed(fine, changes, state, params)
+        if params.limits:
+            temporal = np.where(labels >= 0, fine[b] + change[labels, b], np.nan)
+            changes[b] = np.clip(fine[b] + changes[b], *limits(temporal, now[b], inside, valid)) - fine[b]
+    out = smoothed(fine, changes, state, params)
+    astray = ((out < valid[0]) | (out > valid[1])) & np.isfinite(plain)
+    return np.clip(np.where(astray, plain, out), *valid)
 
 
 def smoothed(fine, changes, state, params):  # type: ignore[no-untyped-def]

@@ -10,7 +10,7 @@ import pytest
 from factory import days, make_grid, make_sample, make_scene, make_task
 from stfuse.grid import degrade
 from stfuse.methods.atprk import Params, predict, prepare
-from stfuse.task import FloatArray, Series
+from stfuse.task import FloatArray, Series, Task
 
 ONE = {"references": ("2018-05-01",)}
 LOOSE = Params(clip=False)
@@ -106,3 +106,25 @@ def test_few_coarse_pixels_regress_on_the_band_itself() -> None:
     used = np.nan_to_num(state["coefficients"][0])[..., 1:] != 0
     np.testing.assert_array_equal(used, [np.zeros((6, 6)), np.eye(6)])
     assert rmse(predict(task, state, LOOSE), truth) < 0.02
+
+
+@pytest.mark.parametrize("infinite", [np.inf, -np.inf])
+def test_infinite_values_are_not_observed(infinite: float) -> None:
+    """The same bits as with gaps in their place; what was given stays as it was."""
+    task = make_task((60, 60), aux={"pan": ("pan",)}, references=("2018-05-01", "2018-06-30"))
+
+    def marked(series: Series, by: float) -> Series:
+        values = series.values.copy()
+        values[..., 0, 7, 8] = values[0, ..., 3, 2] = by
+        return replace(series, values=values)
+
+    def seen(by: float) -> Task:
+        aux = {name: marked(series, by) for name, series in task.aux.items()}
+        return replace(task, fine=marked(task.fine, by), coarse=marked(task.coarse, by), aux=aux)
+
+    given = seen(infinite)
+    found = predict(given, {}, LOOSE)
+    np.testing.assert_array_equal(found, predict(seen(np.nan), {}, LOOSE))
+    assert np.isfinite(found).mean() > 0.9 and not np.isinf(found).any()
+    for series, before in ((given.fine, task.fine), (given.coarse, task.coarse), (given.aux["pan"], task.aux["pan"])):
+        np.testing.assert_array_equal(series.values, marked(before, infinite).values)

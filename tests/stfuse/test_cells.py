@@ -153,6 +153,16 @@ def test_grids_of_another_crs_are_refused() -> None:
         axes(GeoBox((3, 3), grid.affine @ Affine.scale(10), "EPSG:32632"), grid)
 
 
+@pytest.mark.parametrize("by", [0.0, 0.5, -0.5, 0.25])
+def test_tie_breakers_belong_to_the_place_where_the_grid_begins_within_a_cell(by: float) -> None:
+    """Rounded to even, every other crop of a grid that begins at half a cell would have other numbers."""
+    grid = make_grid((20, 20))
+    cells = GeoBox((20, 20), Affine(30, 0, 30 * (9_000 + by), 0, -30, 30 * (140_000 + by)), grid.crs)
+    whole = tie_breaker(cells)
+    for row, column in ((0, 1), (1, 0), (1, 1), (2, 3), (4, 4)):
+        np.testing.assert_array_equal(tie_breaker(cells[row:, column:]), whole[row:, column:])
+
+
 def test_tie_breakers_belong_to_the_place() -> None:
     cells = coarser(make_grid((900, 900)), 16.7)
     whole = tie_breaker(cells)

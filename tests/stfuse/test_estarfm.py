@@ -254,6 +254,12 @@ def test_of_very_many_pairs_the_nearest_predict() -> None:
     np.testing.assert_array_equal(found, expected)
 
 
+def test_any_larger_number_asks_for_all_similar_pixels_of_the_window() -> None:
+    task = make_task((20, 18), ratio=3.0, gaps=0.1)
+    expected = predict(task, {}, Params(window=7, similar=49))
+    np.testing.assert_array_equal(predict(task, {}, Params(window=7, similar=10**12)), expected)
+
+
 REFUSED: dict[str, list[Any]] = {
     **{"window": [0, 30], "classes": [0], "similar": [0], "least_similar": [0], "pairs": [0], "change": ["bands"]},
     **{"significance": [0, 1.1], "least_change": [-1], "largest_coefficient": [-1]},

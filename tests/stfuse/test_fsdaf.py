@@ -115,6 +115,25 @@ def test_equals_the_slow_version(settings: dict[str, Any], shape: tuple[int, int
     assert same.mean() > 0.99, f"{(~same).sum()} pixels differ by up to {np.nanmax(np.abs(found - expected))}"
 
 
+@pytest.mark.parametrize("limits", [True, False])
+def test_dark_pixels_equal_the_slow_version(limits: bool) -> None:
+    """The limits of the scene end where the valid range does."""
+    task, params = make_task((24, 27), change=0.3, seed=4, **ONE), Params(window=7, classes=4, limits=limits)
+    coarse = task.coarse.values - np.array([0.08, 0.16], np.float32)[:, None, None, None]
+    fine = np.maximum(task.fine.values - 0.08, 0.001)
+    task = replace(
+        task, fine=replace(task.fine, values=fine), coarse=replace(task.coarse, values=np.maximum(coarse, 0.0))
+    )
+    state = prepare([task], {}, params)
+    assert (fine[0].min(axis=(1, 2)) + state["change"][0, 0].min(axis=0) < 0).any()
+    assert state["limits"].min() == 0
+    expected = naive_fsdaf.forecast(
+        fine[0], task.coarse.values[1], task.coarse.values[0], 3.0, state, params, (0.0, 1.2)
+    )
+    same = np.isclose(predict(task, state, params)[0], expected, rtol=0, atol=3e-6)
+    assert same.mean() > 0.99 and (expected < 0.01).mean() > 0.02
+
+
 def test_predictions_are_held_between_the_coarse_image_and_the_temporal_prediction() -> None:
     before, after = of_classes()
     before[:, :3, :3], after[:, :20, :20] = 0.02, 0.45

@@ -123,15 +123,18 @@ def test_equal_changes_come_back_to_the_bit() -> None:
 
 def test_weights_of_pairs_equal_the_slow_version() -> None:
     changes = np.random.default_rng(0).normal(0, 0.1, (2, 5, 6)).astype(np.float32)
-    changes[1, 2:4, 1:3] = np.nan
+    changes[1, 1:5, 1:5] = np.nan  # more than a window
     rows, columns = np.repeat(np.arange(-1, 5), 3), np.repeat(np.arange(6), 3)
     found = temporal_weights(changes, rows, columns, 4, (2, 18, 0, 15))
     for k, y, x in np.ndindex(*found.shape):
         window = naive.window_around(y + 2, x, 4, (18, 18))
         seen = [changes[k, rows[i], columns[j]] for i, j in window if rows[i] >= 0]
         seen = [float(value) for value in seen if np.isfinite(value)]
-        mean = abs(np.mean(seen)) if seen else 0.0
-        assert 1 / found[k, y, x] == pytest.approx(max(mean, 1e-6), abs=1e-7)
+        if seen:
+            assert 1 / found[k, y, x] == pytest.approx(max(abs(np.mean(seen)), 1e-6), abs=1e-7)
+        else:
+            assert found[k, y, x] == 0
+    assert (found[1] == 0).any() and (found[0] > 0).all()
 
 
 def test_weights_of_pairs_are_the_same_in_a_crop_to_the_bit() -> None:

@@ -141,6 +141,20 @@ def test_the_tolerance_itself_is_too_much_and_an_infinite_one_excludes_only_what
     assert search(image, ones * np.inf, ones, 7, 9, edges).number[0, 0] == 3
 
 
+def test_more_than_the_window_has_pixels_is_all_of_them() -> None:
+    image, ones = make_images(1, (60, 9)), np.ones((1, 1, 1), np.float32)
+    all_of_them, more = (search(image, ones[0, 0], ones, 5, count, whole(image)) for count in (25, 10**12))
+    assert more.dx.shape == (60, 9, 25)
+    assert_same(more, all_of_them)
+
+
+def test_windows_of_more_pixels_than_int16_can_count() -> None:
+    image, ones = np.full((1, 210, 210), 0.2, np.float32), np.ones((1, 1, 1), np.float32)
+    found = search(image, ones[0, 0], ones, 201, 40_000, (104, 105, 104, 105))
+    assert found.number[0, 0] == 40_000
+    assert len({(dy, dx) for dy, dx, _ in of_centre(found, 0, 0)}) == 40_000
+
+
 def test_the_weight_is_taken_at_the_centre() -> None:
     images = np.array([[[0, 1, 2]], [[0, 2, 1]]], np.float32)
     weight = np.array([[[1, 1, 0]], [[0, 1, 1]]], np.float32)

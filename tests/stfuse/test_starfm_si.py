@@ -160,7 +160,7 @@ def test_predictions_are_held_to_the_valid_range_unless_told() -> None:
     assert predict(dark, {}, Params(clip=False)).min() < 0
 
 
-@pytest.mark.parametrize("settings", [{"window": 30}, {"classes": 0}, {"mtf": 0}, {"mtf": 0.7}], ids=str)
+@pytest.mark.parametrize("settings", [{"window": 30}, {"classes": 0}, {"mtf": 0}, {"mtf": 0.09}, {"mtf": 0.7}], ids=str)
 def test_senseless_settings_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
         Params(**settings)
@@ -176,9 +176,10 @@ def test_a_wave_of_two_coarse_pixels_is_damped_to_the_mtf(mtf: float | None) -> 
     np.testing.assert_allclose(damped, [[mtf or 2 / np.pi, -(mtf or 2 / np.pi)]] * 2, rtol=0.1)
 
 
-@pytest.mark.parametrize("ratio", [2.5, 3.0, 16.7])
-def test_tiles_on_threads_give_the_whole_with_gaps(ratio: float) -> None:
-    task, params = make_task((97, 110), ratio=ratio, gaps=0.1, **ONE), Params(window=9, mtf=0.3)
+@pytest.mark.parametrize("ratio", [1.3, 2.5, 3.0, 16.7])
+@pytest.mark.parametrize("mtf", [0.3, starfm_si.LEAST_MTF])
+def test_tiles_on_threads_give_the_whole_with_gaps(ratio: float, mtf: float) -> None:
+    task, params = make_task((97, 110), ratio=ratio, gaps=0.1, **ONE), Params(window=9, mtf=mtf)
     whole = tiles.predict("starfm_si", starfm_si, task, {}, params)
     np.testing.assert_array_equal(tiles.predict("starfm_si", starfm_si, task, {}, params, size=23, threads=2), whole)
     assert np.isfinite(whole).mean() > 0.5

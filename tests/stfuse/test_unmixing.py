@@ -134,15 +134,32 @@ def test_the_purest_cells_are_kept_whatever_the_pieces() -> None:
     )
 
 
-def test_cells_observed_in_part_count_only_where_there_are_no_others() -> None:
-    shares, change = np.ones((4, 1)), np.array([[0.1], [0.1], [0.7], [0.7]])
-    whole = np.array([1.0, 1, 0, 0])
-    assert class_change(met(shares, change, whole), False, 0)[0, 0] == pytest.approx(0.1)
-    assert class_change(met(shares, change, 0.0), False, 0)[0, 0] == pytest.approx(0.4)
-    # Nor do they take the places of whole cells that are less pure.
+def test_errors_of_cells_count_as_much_as_was_observed() -> None:
+    found = class_change(met(np.ones((2, 1)), np.array([[0.1], [0.7]]), np.array([1.0, 0.5])), False, 0)
+    assert found[0, 0] == pytest.approx((0.1 + 0.25 * 0.7) / 1.25)
+    shares, seen = mixtures(40), np.random.default_rng(1).uniform(0.3, 1, 40)
+    change = shares @ CHANGE + np.random.default_rng(2).normal(0, 0.01, (40, 2))
+    found = class_change(met(shares, change, seen), False, 0)
+    # A cell counts once for each class that it holds.
+    of_classes = np.concatenate([np.flatnonzero(shares[:, k] > 0.01) for k in range(3)])
+    rows = seen[of_classes, None]
+    expected = np.linalg.lstsq(rows * shares[of_classes], rows * change[of_classes])[0]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+def test_the_cells_with_the_largest_known_part_of_a_class_are_kept() -> None:
     shares = np.array([[0.8, 0.2], [0.2, 0.8], [1, 0], [0, 1]])
-    found = met(shares, shares @ CHANGE[:2] + (1 - whole[:, None]), whole, count=1)
-    np.testing.assert_allclose(class_change(found, False, 0), CHANGE[:2], rtol=0, atol=1e-12)
+    for seen, kept in ((0.7, 0.8), (0.9, 1.0)):
+        found = met(shares, shares, np.array([1.0, 1, seen, seen]), count=1)
+        assert [found.purest[k][0, 2 + k] for k in range(2)] == [kept, kept]
+
+
+def test_a_few_whole_cells_do_not_throw_the_others_away() -> None:
+    shares = mixtures(300)
+    change = shares @ CHANGE + np.random.default_rng(1).normal(0, 0.01, (300, 2))
+    for number in (0, 1, 2, 5, 20, 300):
+        seen = np.where(np.arange(300) < number, 1, 0.996)
+        np.testing.assert_allclose(class_change(met(shares, change, seen), True, 0.1), CHANGE, rtol=0, atol=0.01)
 
 
 def test_cells_with_next_to_nothing_of_a_class_say_nothing_of_it() -> None:

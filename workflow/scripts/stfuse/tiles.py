@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +17,11 @@ from tqdm import tqdm
 from stfuse.errors import InputError
 from stfuse.methods import Method
 from stfuse.task import FloatArray, Series, State, Task, Window
+from stfuse.threads import in_order
 
 __all__ = ["SIZE", "Scene", "Tile", "Whole", "covering", "crop", "pieces", "plan", "predict", "predict_into"]
+
+R = TypeVar("R")
 
 SIZE = 1024
 """Most fine pixels on each side of a tile without its surroundings."""
@@ -176,22 +178,28 @@ class _Pieces:
     """The scene's pieces, each read when it is its turn; to be gone through as often as one likes."""
 
     scene: Scene
-    halo: int | None
-    size: int
+    tiles: list[Tile]
+    threads: int
 
     def __iter__(self) -> Iterator[Task]:
-        height, width = self.scene.grid.shape
-        size = max(height, width) if self.halo is None else self.size
-        for tile in plan((height, width), (size, size), _context(self.scene, self.halo or 0)):
-            yield replace(self.scene.crop(tile.outer), core=tile.inner)
+        return (_read(self.scene, tile) for tile in self.tiles)
+
+    def each(self, work: Callable[[Task], R]) -> Iterator[R]:
+        """What `work` makes of each piece, in their order; at most a piece a thread is in memory."""
+        return in_order(lambda tile: work(_read(self.scene, tile)), self.tiles, self.threads)
 
 
-def pieces(scene: Scene, halo: int | None, size: int = SIZE) -> Iterable[Task]:
+def _read(scene: Scene, tile: Tile) -> Task:
+    return replace(scene.crop(tile.outer), core=tile.inner)
+
+
+def pieces(scene: Scene, halo: int | None, size: int = SIZE, threads: int = 1) -> Iterable[Task]:
     """The scene in pieces whose cores cover it once, one at a time: what `prepare` goes through.
 
     Each has `halo` fine pixels around its core beside what resampling needs; None = the scene as one piece.
+    `stfuse.threads.each` works on so many at a time.
     """
-    return _Pieces(scene, halo, size)
+    return _Pieces(scene, _tiles(scene, halo, size, 1), threads)
 
 
 def _predict_once(name: str, method: Method, task: Task, state: State, params: Any) -> FloatArray:
@@ -256,27 +264,21 @@ def predict_into(
     """
     prepare = getattr(method, "prepare", None)
     halo = method.halo(params)
-    state = cast(State, prepare(pieces(scene, halo), state, params)) if prepare else state
     at_a_time = 1 if method.NEEDS.gpu or halo is None else threads
+    state = cast(State, prepare(pieces(scene, halo, threads=at_a_time), state, params)) if prepare else state
     tiles = _tiles(scene, halo, size, at_a_time)
     lock = Lock()
     # disable=None: no bar where nobody watches.
     bar = tqdm(total=math.prod(scene.grid.shape), unit="px", unit_scale=True, desc=name, disable=None)
 
     def work(tile: Tile) -> None:
-        task = replace(scene.crop(tile.outer), core=tile.inner)
-        values = _predict_once(name, method, task, state, params)[..., *tile.inner]
+        values = _predict_once(name, method, _read(scene, tile), state, params)[..., *tile.inner]
         with lock:
             put(tile.core, values)
             bar.update(math.prod(values.shape[2:]))
 
-    with closing(bar), ThreadPoolExecutor(at_a_time) as pool:
-        try:
-            for _ in pool.map(work, tiles):
-                pass
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    with closing(bar), closing(in_order(work, tiles, at_a_time, len(tiles))) as done:
+        list(done)
 
 
 def predict(

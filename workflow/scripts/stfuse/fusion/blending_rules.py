@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from stfuse.fusion.spread import SD, image_sd, window_sd
+from stfuse.fusion.spread import SD, references_sd, window_sd
 from stfuse.task import FloatArray, State, Task, Window
 
 Weight = Literal["linear", "log"]
@@ -115,7 +115,7 @@ def spread_of_references(pieces: Iterable[Task], state: State, rules: Rules) -> 
     """
     if rules.sd == "window" or "fine_sd" in state:
         return state
-    return {**state, "fine_sd": image_sd(task.fine.values[..., *task.core] for task in pieces)}
+    return {**state, "fine_sd": references_sd(pieces)}
 
 
 def tolerances(fine: FloatArray, sd: FloatArray | None, rules: Rules) -> FloatArray:

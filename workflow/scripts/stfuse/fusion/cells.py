@@ -30,6 +30,10 @@ PHASES = 10
 LARGE = 20
 """Ratio from which a quarter of a fine pixel more or less is nothing to a cell: then PHASES is 4."""
 
+UNEVEN = 0.513
+"""Rounding up begins here beyond one. Ties would fall to either side by the last bit of a coordinate, or to the even
+number, which is another one in a crop: so rounding does not break at round numbers."""
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -155,15 +159,13 @@ def _axis(start: float, ratio: float, cells: int, pixels: int) -> Axis:
     """The axis of cells that begin at `start` (fine pixels) and are `ratio` fine pixels wide."""
     phases = PHASES if ratio < LARGE else 4
     simple = Fraction(ratio).limit_denominator(phases)
-    # Ties would fall to either side by the last bit of a coordinate: rounding does not break at round numbers.
-    uneven = 0.513
     if abs(float(simple) - ratio) < 1e-6:
         step = 2 * -(-TICKS // (2 * simple.denominator))
         unit = step * simple.denominator
-        begin = int(np.floor(start * unit + uneven))
+        begin = int(np.floor(start * unit + UNEVEN))
         edges = begin + np.arange(cells + 1, dtype=np.int64) * (simple.numerator * step)
         return Axis(edges, unit, step, begin % step, ratio, pixels)
-    edges = np.floor((start + np.arange(cells + 1) * ratio) * TICKS + uneven).astype(np.int64)
+    edges = np.floor((start + np.arange(cells + 1) * ratio) * TICKS + UNEVEN).astype(np.int64)
     return Axis(edges, TICKS, TICKS // min(phases, 8), 0, ratio, pixels)
 
 
@@ -193,8 +195,9 @@ def tie_breaker(coarse: GeoBox) -> Floats:
 
     The same cell gets the same number in every crop of the grid.
     """
-    row = round(coarse.affine.f / abs(coarse.affine.e)) - np.arange(coarse.height)
-    column = round(coarse.affine.c / abs(coarse.affine.a)) + np.arange(coarse.width)
+    # Grids often begin at half a cell.
+    row = int(np.floor(coarse.affine.f / abs(coarse.affine.e) + UNEVEN)) - np.arange(coarse.height)
+    column = int(np.floor(coarse.affine.c / abs(coarse.affine.a) + UNEVEN)) + np.arange(coarse.width)
     mixed = (row.astype(np.uint64)[:, None] << np.uint64(32)) ^ (column.astype(np.uint64) & np.uint64(0xFFFFFFFF))
     # The finaliser of the random numbers SplitMix64.
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):

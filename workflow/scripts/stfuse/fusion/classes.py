@@ -72,9 +72,9 @@ def learn_classes(
 
 
 def clean(values: FloatArray, accepted: Floats) -> FloatArray:
-    """Values (image, band, y, x) pulled into the accepted range (2, image, band)."""
+    """Values (image, band, y, x) pulled into the accepted range (2, image, band); infinite ones are not observed."""
     low, high = accepted.astype(np.float32)[..., None, None]
-    return np.clip(values, low, high)
+    return np.where(np.isfinite(values), np.clip(values, low, high), np.float32(np.nan))
 
 
 def classified(task: Task, k: int, state: State) -> tuple[FloatArray, Labels]:

@@ -211,7 +211,7 @@ def _convert(
     width: int,
     dy: NDArray[np.int16],
     dx: NDArray[np.int16],
-    number: NDArray[np.int16],
+    number: NDArray[np.int32],
     change: FloatArray,
     corner: tuple[int, int],
     distance: NDArray[np.float64],

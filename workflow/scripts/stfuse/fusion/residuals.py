@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LEAST_CHANGE = 1e-6
-"""Mean coarse change below which pairs count the same."""
+"""Mean coarse change below which pairs that are known count the same."""
 
 
 def homogeneity(labels: NDArray[np.int8], classes: int, radius: int, edges: tuple[int, int, int, int]) -> FloatArray:
@@ -186,7 +186,7 @@ def _smooth(
     dy: NDArray[np.int16],
     dx: NDArray[np.int16],
     unlikeness: FloatArray,
-    number: NDArray[np.int16],
+    number: NDArray[np.int32],
     radius: float,
     top: int,
     left: int,
@@ -233,7 +233,7 @@ def temporal_weights(
     Returns
     -------
     ndarray, shape (pair, bottom - top, right - left)
-        ``1 / |mean of the window|``, not normalised.
+        ``1 / |mean of the window|``, not normalised; 0 where nothing is known in the window.
     """
     top, bottom = max(edges[0] - radius, 0), min(edges[1] + radius, len(rows))
     left, right = max(edges[2] - radius, 0), min(edges[3] + radius, len(columns))
@@ -251,6 +251,8 @@ def temporal_weights(
     for k, change in enumerate(here):
         # In steps of 2^-24 sums are exact, whatever their order: no tiling changes a bit.
         steps = np.round(np.nan_to_num(change) * 2.0**24) * 2.0**-24
-        mean = box(steps) / np.maximum(box(np.isfinite(change).astype(np.float64)), 1)
-        out[k] = 1 / np.maximum(np.abs(mean), LEAST_CHANGE)
+        known = box(np.isfinite(change).astype(np.float64))
+        mean = np.abs(box(steps)) / np.maximum(known, 1)
+        # Of a pair that nothing is known of nobody can say that it did not change.
+        out[k] = np.where(known > 0, 1 / np.maximum(mean, LEAST_CHANGE), 0)
     return out

@@ -32,17 +32,18 @@ class Similar:
     Attributes
     ----------
     dy, dx : ndarray, shape (rows, columns, count), int16
-        Where they lie, as offsets from their centre; undefined beyond `number`.
+        Where they lie, as offsets from their centre; undefined beyond `number`. The count is at most the number of
+        the window's pixels.
     unlikeness : ndarray, shape (rows, columns, count), float32
         Sum over the layers of weight * |difference|, whatever nearness did to the order; undefined beyond `number`.
-    number : ndarray, shape (rows, columns), int16
+    number : ndarray, shape (rows, columns), int32
         How many there are, the centre among them; 0 where the centre is not observed or not asked for.
     """
 
     dy: NDArray[np.int16]
     dx: NDArray[np.int16]
     unlikeness: FloatArray
-    number: NDArray[np.int16]
+    number: NDArray[np.int32]
 
 
 def search(
@@ -73,7 +74,7 @@ def search(
     window : int
         Odd width, fine pixels; cut at the image's edge.
     count : int
-        How many to keep, at least 1.
+        How many to keep, at least 1; more than the window has pixels is all of them.
     edges : (top, bottom, left, right)
         The centres, as pixels of `images`. Go through a scene in blocks of rows: the answer is large.
     wanted : ndarray, shape (rows, columns), bool, optional
@@ -82,7 +83,7 @@ def search(
         The order is that of ``(unlikeness + 1e-5) (1 + nearness d / radius)`` at distance d, the radius being half
         the window; at 0, of unlikeness alone. Zhu's codes of FSDAF have 0.1.
     """
-    radius = window // 2
+    radius, count = window // 2, min(count, window**2)
     top, bottom, left, right = edges
     shape = (bottom - top, right - left)
     centres = images[:, top:bottom, left:right]
@@ -91,7 +92,7 @@ def search(
     weight = np.fmin(np.fmax(np.asarray(weight, np.float32), 0), np.float32(1e30))
     full = np.broadcast_to(weight, images.shape)[:, top:bottom, left:right]
     dy, dx, unlikeness = (np.empty((*shape, count), kind) for kind in (np.int16, np.int16, np.float32))
-    found = Similar(dy, dx, unlikeness, np.zeros(shape, np.int16))
+    found = Similar(dy, dx, unlikeness, np.zeros(shape, np.int32))
     padded, limits = _surroundings(images, radius, edges), np.asarray(tolerance, np.float32) * _STEPS
     weights = np.ascontiguousarray(full.transpose(1, 2, 0)) / _STEPS
     tables = (*_ranks(window), _parts(window), _distance_factor(window, nearness))
@@ -158,7 +159,7 @@ def _search(
     dy: NDArray[np.int16],
     dx: NDArray[np.int16],
     unlikeness: FloatArray,
-    number: NDArray[np.int16],
+    number: NDArray[np.int32],
 ) -> None:
     """Column by column: the windows of one column's centres overlap, and lie together in the nearest memory."""
     window, count, layers = rank.shape[0], dy.shape[2], padded.shape[0]
@@ -276,7 +277,7 @@ def _sum_up(
     radius: int,
     dy: NDArray[np.int16],
     dx: NDArray[np.int16],
-    number: NDArray[np.int16],
+    number: NDArray[np.int32],
     unlikeness: FloatArray,
 ) -> None:
     """The unlikeness of what was found, where the order was another."""

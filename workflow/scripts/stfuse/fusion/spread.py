@@ -7,9 +7,12 @@ from typing import Literal
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-from stfuse.task import FloatArray
+from stfuse.task import FloatArray, Task
+from stfuse.threads import each
 
+Moments = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
 SD = Literal["image", "window"]
 
 
@@ -25,16 +28,33 @@ def image_sd(parts: Iterable[FloatArray]) -> FloatArray:
     -------
     ndarray, shape (time, band), float32
     """
+    return _joined(map(_moments, parts))
+
+
+def references_sd(pieces: Iterable[Task]) -> FloatArray:
+    """`image_sd` of the reference images of a scene that comes in pieces."""
+    return _joined(each(pieces, lambda task: _moments(task.fine.values[..., *task.core])))
+
+
+def _moments(part: FloatArray) -> Moments:
+    """Count, mean and sum of squared deviations from it, of each image."""
+    seen = np.isfinite(part)
+    n = seen.sum(axis=(2, 3))
+    mean = np.divide(np.where(seen, part, 0).sum(axis=(2, 3), dtype=np.float64), np.maximum(n, 1))
+    square = np.zeros(n.shape)
+    for index in np.ndindex(*n.shape):  # one image at a time: the float64 copy stays small
+        values = part[index][seen[index]]
+        square[index] = np.square(values - mean[index], dtype=np.float64).sum()
+    return n, mean, square
+
+
+def _joined(parts: Iterable[Moments]) -> FloatArray:
+    """Standard deviations from the moments of parts.
+
+    Each part's deviations are from its own mean, so that nothing is lost where the spread is small.
+    """
     count, mean, square = (np.zeros((), np.float64) for _ in range(3))
-    for part in parts:
-        # Deviations from the piece's own mean, so that nothing is lost where the spread is small.
-        seen = np.isfinite(part)
-        n = seen.sum(axis=(2, 3))
-        of_part = np.divide(np.where(seen, part, 0).sum(axis=(2, 3), dtype=np.float64), np.maximum(n, 1))
-        spread = np.zeros(n.shape)
-        for index in np.ndindex(*n.shape):  # one image at a time: the float64 copy stays small
-            values = part[index][seen[index]]
-            spread[index] = np.square(values - of_part[index], dtype=np.float64).sum()
+    for n, of_part, spread in parts:
         total = count + n
         step = of_part - mean
         # Chan et al. 1983: how sums of squares of two parts add up.

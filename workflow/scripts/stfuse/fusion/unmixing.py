@@ -24,11 +24,8 @@ Labels = NDArray[np.int8]
 LEAST_SEEN = 0.5
 """Share of a cell (of what of it lies in the scene) that must be observed for it to have a residual."""
 
-WHOLE = 0.999
-"""Share from which a cell counts as observed altogether: from such cells class changes are learned (Zhu's codes)."""
-
 # Columns of a table of cells; from SHARES on those of the classes, then the change of the bands.
-WHOLE_CELL, TIE_BREAKER, SHARES = 0, 1, 2
+SEEN, TIE_BREAKER, SHARES = 0, 1, 2
 
 
 def composition(
@@ -85,7 +82,7 @@ class CellSums:
     Attributes
     ----------
     purest : tuple of ndarray, one per class, shape (cell, SHARES + class + band)
-        Tables of the purest cells, purest first: whether the whole cell was observed, tie breaker, shares, change.
+        Tables of the purest cells, purest first: observed share of the cell, tie breaker, shares, change.
     number : int
         Of the cells.
     total, square : ndarray, shape (band,)
@@ -113,20 +110,23 @@ class CellSums:
         Parameters
         ----------
         traits : ndarray, shape (cell, SHARES + class)
-            Whether the whole cell was observed, tie breaker, shares of the classes.
-        change, now : ndarray, shape (cell, band)
+            Observed share of the cell, tie breaker, shares of the classes.
+        change : ndarray, shape (cell, band)
+        now : ndarray, shape (any, band)
+            Also of cells that are not used otherwise; NaN = not observed.
         count : int
-            At most so many are kept for each class.
+            At most so many are kept for each class: those with the largest known part of it, its share times the
+            observed one.
         least : float
-            Those with a larger share of it.
+            Only those with a larger share of it.
         """
 
         def best(k: int) -> Floats:
             further = traits[:, SHARES + k] > least
             table = np.concatenate([self.purest[k], np.hstack([traits[further], change[further]])])
             # Rounded, so that the last bits of a division do not decide between equal shares.
-            order = (table[:, TIE_BREAKER], -np.round(table[:, SHARES + k], 6), -table[:, WHOLE_CELL])
-            return table[np.lexsort(order)[:count]]
+            known = np.round(table[:, SHARES + k] * table[:, SEEN], 6)
+            return table[np.lexsort((table[:, TIE_BREAKER], -known))[:count]]
 
         return CellSums(
             tuple(best(k) for k in range(len(self.purest))),
@@ -134,7 +134,7 @@ class CellSums:
             self.total + change.sum(axis=0),
             self.square + np.square(change).sum(axis=0),
             wider(self.change, change.min(axis=0, initial=np.inf), change.max(axis=0, initial=-np.inf)),
-            wider(self.now, now.min(axis=0, initial=np.inf), now.max(axis=0, initial=-np.inf)),
+            wider(self.now, np.fmin.reduce(now, initial=np.inf), np.fmax.reduce(now, initial=-np.inf)),
         )
 
     def bounds(self) -> tuple[Floats, Floats]:
@@ -152,6 +152,9 @@ def wider(ends: Floats, low: Floats, high: Floats) -> Floats:
 def class_change(cells: CellSums, bounded: bool, trim: float) -> Floats:
     """Change of each class from what its purest cells changed, by least squares without intercept.
 
+    Zhu's codes use only cells that are observed to 99.9 %, of which clouds may leave none, or a few that tell
+    classes badly apart. Here every cell counts, and its error as much as of it was observed.
+
     What the cells leave open (classes that come in the same mixture everywhere, or in no cell) is given the
     cells' mean change: the solution nearest to it is taken.
 
@@ -168,13 +171,12 @@ def class_change(cells: CellSums, bounded: bool, trim: float) -> Floats:
         NaN if there is no cell.
     """
     classes, bands = len(cells.purest), len(cells.total)
-    whole = any(part[:, WHOLE_CELL].any() for part in cells.purest)
-    chosen = [part[part[:, WHOLE_CELL] > 0] if whole else part for part in cells.purest]
     low, high = cells.bounds() if bounded else (np.full(bands, -np.inf), np.full(bands, np.inf))
     out = np.full((classes, bands), np.nan)
-    for b in range(bands if any(map(len, chosen)) else 0):
-        kept = np.concatenate([_trimmed(part, SHARES + classes + b, trim) for part in chosen])
-        out[:, b] = _solve(kept[:, SHARES : SHARES + classes], kept[:, SHARES + classes + b], (low[b], high[b]))
+    for b in range(bands if any(map(len, cells.purest)) else 0):
+        kept = np.concatenate([_trimmed(part, SHARES + classes + b, trim) for part in cells.purest])
+        shares, step = kept[:, SHARES : SHARES + classes], kept[:, SHARES + classes + b]
+        out[:, b] = _solve(shares, step, kept[:, SEEN], (low[b], high[b]))
     return out
 
 
@@ -187,21 +189,29 @@ def _trimmed(cells: Floats, column: int, trim: float) -> Floats:
     return np.asarray(cells[(cells[:, column] >= values[skip]) & (cells[:, column] <= values[-1 - skip])])
 
 
-def _solve(shares: Floats, change: Floats, limits: Sequence[float]) -> Floats:
-    """Bounded least squares, nearest to the mean change where there is a choice."""
-    mean = min(max(float(change.mean()), limits[0]), limits[1])
+def _solve(shares: Floats, change: Floats, seen: Floats, limits: Sequence[float]) -> Floats:
+    """Bounded least squares, each error times `seen`; nearest to the mean change where there is a choice."""
+    mean = min(max(float(np.average(change, weights=np.square(seen))), limits[0]), limits[1])
+    shares, change = shares * seen[:, None], (change - mean) * seen
     # Below 1e-6 of the largest singular value only rounding tells classes apart.
-    step = np.linalg.lstsq(shares, change - mean, rcond=1e-6)[0]
+    step = np.linalg.lstsq(shares, change, rcond=1e-6)[0]
     low, high = limits[0] - mean, limits[1] - mean
     if np.all((step >= low) & (step <= high)) or not low < high:
         return np.asarray(mean + np.clip(step, low, high))
-    return np.asarray(mean + lsq_linear(shares, change - mean, (low, high), method="bvls").x)
+    return np.asarray(mean + lsq_linear(shares, change, (low, high), method="bvls").x)
 
 
 def coarse_pair(task: Task, t: int, k: int) -> tuple[FloatArray, FloatArray]:
-    """The coarse images C_0 of the target date and C_1 of the pair's date, shape (band, y, x)."""
-    now = task.coarse.values[task.coarse.nearest(task.dates[t])]
-    return now, task.coarse.values[task.coarse.nearest(task.fine.dates[k])]
+    """The coarse images C_0 of the target date and C_1 of the pair's date, shape (band, y, x).
+
+    NaN where they are not observed: also where they are infinite.
+    """
+
+    def observed(date: np.datetime64) -> FloatArray:
+        image = task.coarse.values[task.coarse.nearest(date)]
+        return np.where(np.isfinite(image), image, np.float32(np.nan))
+
+    return observed(task.dates[t]), observed(task.fine.dates[k])
 
 
 def learn_changes(pieces: Iterable[Task], state: State, count: int, least: float, trim: float, bounded: bool) -> State:
@@ -236,13 +246,13 @@ def learn_changes(pieces: Iterable[Task], state: State, count: int, least: float
             fine, labels = classified(task, k, state)
             values[:, k] = wider(values[:, k], *extremes(fine[:, *task.core], labels[task.core], classes))
             shares, seen = composition(labels, (rows, columns), classes, *mine)
-            traits = np.stack([seen[1] > WHOLE, tie[mine], *shares])
+            traits = np.stack([seen[1], tie[mine], *shares])
             for t in range(dates):
                 now, then = (image[:, *mine].astype(np.float64) for image in coarse_pair(task, t, k))
                 usable = np.isfinite(now - then).all(axis=0) & (seen[0] >= LEAST_SEEN)
-                of_cells, step, level = (part[:, usable].T for part in (traits, now - then, now))
                 before = sums.get((t, k), CellSums.none(classes, bands))
-                sums[t, k] = before.add(of_cells, step, level, count, least)
+                of_cells, step = (part[:, usable].T for part in (traits, now - then))
+                sums[t, k] = before.add(of_cells, step, now.reshape(bands, -1).T, count, least)
     change, limits = np.full((dates, pairs, classes, bands), np.nan), np.empty((2, dates, pairs, bands))
     limits[0], limits[1] = -np.inf, np.inf
     for (t, k), cells in sums.items():

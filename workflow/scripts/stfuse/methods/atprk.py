@@ -14,20 +14,21 @@ they do with bilinear interpolation. The regression is global and per band; its 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stfuse.bands import clip_to_valid
 from stfuse.fusion import regression
-from stfuse.fusion.cells import axes
+from stfuse.fusion.cells import Axis, axes
 from stfuse.fusion.kriging import Kernels, kernels, krige
 from stfuse.fusion.regression import Moments
 from stfuse.fusion.semivariogram import Model, fit_ranges, fullest, pair_sums, range_grid, regularised
 from stfuse.grid import degrade_inside, regrid
 from stfuse.task import FloatArray, Needs, Series, State, Task
 from stfuse.task import no_fit as fit
+from stfuse.threads import each
 
 __all__ = ["NEEDS", "Params", "fit", "halo", "predict", "prepare"]
 
@@ -84,6 +85,19 @@ class Params:
 def halo(params: Params) -> int:
     """None of its own: the coarse pixels read around every tile reach further than half the window and one more."""
     return 0
+
+
+def _observed(task: Task) -> Task:
+    """The task with what is infinite not observed; nothing is copied where all is finite or NaN."""
+
+    def cleaned(series: Series) -> Series:
+        values = series.values
+        if not any(np.isinf(image).any() for image in values):
+            return series
+        return replace(series, values=np.where(np.isfinite(values), values, np.float32(np.nan)))
+
+    aux = {name: cleaned(series) for name, series in task.aux.items()}
+    return replace(task, fine=cleaned(task.fine), coarse=cleaned(task.coarse), aux=aux)
 
 
 def _order(task: Task, date: np.datetime64) -> NDArray[np.intp]:
@@ -147,6 +161,13 @@ def _of_cells(task: Task, date: np.datetime64) -> FloatArray:
     return layers[:, rows.centred(top, bottom), columns.centred(left, right)]
 
 
+def _of_piece(task: Task) -> tuple[NDArray[np.bool_], tuple[Axis, Axis], list[FloatArray]]:
+    """What is wanted of a piece: the sets of covariates, how the grids lie, and the layers of its cells by date."""
+    task = _observed(task)
+    layers = [_of_cells(task, date) for date in task.dates]
+    return _members(task), axes(task.coarse.grid, task.fine.grid), layers
+
+
 def _semivariograms(
     windows: list[list[FloatArray]], coefficients: FloatArray, lags: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -170,10 +191,10 @@ def prepare(pieces: Iterable[Task], state: State, params: Params) -> State:
     moments: list[Moments] = []
     windows: list[list[FloatArray]] = []
     step = 1
-    for number, task in enumerate(pieces):
-        members, bands, grids = _members(task), len(task.coarse.bands), axes(task.coarse.grid, task.fine.grid)
-        moments = moments or [Moments.none(*members.shape) for _ in task.dates]
-        of_piece = [_of_cells(task, date) for date in task.dates]
+    for number, piece in enumerate(each(pieces, _of_piece)):
+        members, grids, of_piece = piece
+        bands = members.shape[1]
+        moments = moments or [Moments.none(*members.shape) for _ in of_piece]
         for of_date, layers in zip(moments, of_piece, strict=True):
             of_date.add(layers[:-bands], layers[-bands:], members)
         if number % step == 0:
@@ -214,6 +235,7 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
     InputError
         If the coarse grid is turned against the fine one, or its pixels are the smaller ones.
     """
+    task = _observed(task)
     state = state if "coefficients" in state else prepare([task], state, params)
     tables = Kernels(state["weights"], state["between"], state["towards"])
     rows, columns = axes(task.coarse.grid, task.fine.grid)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from stfuse.bands import clip_to_valid, valid_range
 from stfuse.fusion.conversion import convert, critical_r2, stack_parts, unlikeness, window_means
 from stfuse.fusion.similar import search
-from stfuse.fusion.spread import image_sd
+from stfuse.fusion.spread import references_sd
 from stfuse.grid import regrid
 from stfuse.task import FloatArray, Needs, State, Task, Window
 from stfuse.task import no_fit as fit
@@ -46,7 +46,7 @@ class Params:
         pair. sd is that of the whole image (Zhu's code: of a block, so that the block's size changes the answer).
     similar : int
         How many of the similar pixels are used, the most similar first (Zhu's code: 20; the paper and cuESTARFM:
-        all, which a number as large as the window has pixels gives, slowly).
+        all, which any number from that of the window's pixels on gives, slowly).
     least_similar : int
         With fewer, the centre included, the window's mean coarse change is added to the centre.
     least_change : float
@@ -123,7 +123,7 @@ def halo(params: Params) -> int:
 
 def prepare(pieces: Iterable[Task], state: State, params: Params) -> State:
     """Add what tiles cannot know: the spread of each whole fine image, shape (time, band)."""
-    return {**state, "fine_sd": image_sd(task.fine.values[..., *task.core] for task in pieces)}
+    return {**state, "fine_sd": references_sd(pieces)}
 
 
 def predict(task: Task, state: State, params: Params) -> FloatArray:
@@ -184,13 +184,18 @@ def _by_pairs(
         yield list(pairs), wanted
 
 
+def _listed(params: Params) -> int:
+    """Most similar pixels of a centre."""
+    return min(params.similar, params.window**2)
+
+
 def _fill(
     out: FloatArray, images: _Images, pairs: list[int], wanted: NDArray[np.bool_], task: Task, params: Params
 ) -> None:
     """Predict the wanted pixels of `out`, shape (band, y, x), in blocks of rows."""
     rows, columns = (np.flatnonzero(wanted.any(axis=axis)) for axis in (1, 0))
     left, right = int(columns[0]), int(columns[-1]) + 1
-    step = max(1, min(64, _LISTED // (params.similar * (right - left))))
+    step = max(1, min(64, _LISTED // (_listed(params) * (right - left))))
     for top in range(int(rows[0]), int(rows[-1]) + 1, step):
         block = slice(top, min(top + step, int(rows[-1]) + 1)), slice(left, right)
         here = wanted[block]
@@ -237,6 +242,6 @@ def _predict_block(
         params.least_change,
         params.change == "dates",
         params.largest_coefficient,
-        critical_r2(params.similar * len(pairs), params.significance),
+        critical_r2(_listed(params) * len(pairs), params.significance),
         np.array([valid_range(b) if params.clip else (-np.inf, np.inf) for b in bands]),
     )

@@ -31,6 +31,7 @@ __all__ = ["NEEDS", "Params", "fit", "halo", "predict", "prepare"]
 NEEDS = Needs(references="nearest", also=("bracketing",), pairs=True)
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 ROWS = 32
 """Rows of centres whose similar pixels are held at a time."""
@@ -75,7 +76,7 @@ class Params:
         through all of them by less than 3e-4 of their range (Zhu: blocks of 30 x 30); see `stfuse.fusion.thinplate`.
     limits : bool
         Whether the prediction before smoothing is held to the values of the scene: between the least and the
-        largest of the coarse image and of the temporal prediction.
+        largest of the coarse image and of the temporal prediction, and with `clip` to the band's valid range.
     clip : bool
         Whether predictions out of the band's valid range are replaced by F_1 + C_0 - C_1, and that is clipped.
     sample : int
@@ -148,6 +149,7 @@ def prepare(pieces: Iterable[Task], state: State, params: Params) -> State:
         pieces, valid, params.clean, params.classes, params.sample, params.seed, state.get("centres")
     )
     changes = learn_changes(pieces, classes, params.pure, params.least_share, params.trim, params.bounded)
+    changes["limits"] = np.clip(changes["limits"], *valid)
     return {**state, **classes, **changes}
 
 
@@ -169,31 +171,42 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
     if not len(task.fine.dates):
         return out
     for t in range(len(task.dates)):
-        forecasts = np.stack([_from_pair(task, t, k, state, params) for k in range(len(task.fine.dates))])
-        out[t][..., *task.core] = forecasts[0] if len(forecasts) == 1 else _combine(forecasts, task, t, params)
+        pairs = [_from_pair(task, t, k, state, params) for k in range(len(task.fine.dates))]
+        if len(pairs) == 1:
+            out[t][..., *task.core] = pairs[0][0]
+        else:
+            forecasts, explained = map(np.stack, zip(*pairs, strict=True))
+            out[t][..., *task.core] = _combine(forecasts, explained, task, t, params)
     return out
 
 
-def _combine(forecasts: FloatArray, task: Task, t: int, params: Params) -> FloatArray:
-    """The pairs' forecasts (pair, band, y, x) of the core, weighted by how little the coarse images changed."""
+def _combine(forecasts: FloatArray, explained: Bools, task: Task, t: int, params: Params) -> FloatArray:
+    """The pairs' forecasts (pair, band, y, x) of the core, weighted by how little the coarse images changed.
+
+    Where a pair has a residual, and its forecast thus explains the coarse pixel, those without one do not count.
+    """
     rows, columns = axes(task.coarse.grid, task.fine.grid)
     changes = np.stack([np.subtract(*coarse_pair(task, t, k)) for k in range(len(forecasts))])
     out = np.empty(forecasts.shape[1:], np.float32)
     for b in range(len(out)):
         weight = temporal_weights(changes[:, b], rows.cell, columns.cell, params.window // 2, task.edges)
-        weight[~np.isfinite(forecasts[:, b])] = 0
+        seen = np.isfinite(forecasts[:, b])
+        best = seen & explained[:, b]
+        counts = np.where(best.any(axis=0), best, seen)
+        weight *= counts
+        weight = np.where(weight.any(axis=0), weight, counts)
         total = weight.sum(axis=0)
         mean = (weight * np.nan_to_num(forecasts[:, b])).sum(axis=0) / np.where(total > 0, total, np.nan)
         out[b] = mean
     return out
 
 
-def _from_pair(task: Task, t: int, k: int, state: State, params: Params) -> FloatArray:
-    """Predict the core from one pair, shape (band, y, x)."""
+def _from_pair(task: Task, t: int, k: int, state: State, params: Params) -> tuple[FloatArray, Bools]:
+    """Predict the core from one pair, and where that has a residual, both of shape (band, y, x)."""
     (down, across), radius = axes(task.coarse.grid, task.fine.grid), params.window // 2
     top, bottom, left, right = task.edges
     rows, columns = down.around(top - radius, bottom + radius), across.around(left - radius, right + radius)
-    fine, change, coarse_change = _changes(task, t, k, rows, columns, state, params)
+    fine, change, coarse_change, explained = _changes(task, t, k, rows, columns, state, params)
     spread, classes = state["spread"][k], np.isfinite(state["centres"][k]).all(axis=1).sum()
     # A band that is the same everywhere tells no pixels apart.
     tolerance = np.where(spread > 0, 2 * spread / max(classes, 1), np.inf)
@@ -209,13 +222,13 @@ def _from_pair(task: Task, t: int, k: int, state: State, params: Params) -> Floa
     # Without the neighbours' help where they lead astray.
     plain = fine[:, *core] + coarse_change[:, *core]
     astray = ((out < low) | (out > high)) & np.isfinite(plain)
-    return np.clip(np.where(astray, plain, out), low, high)
+    return np.clip(np.where(astray, plain, out), low, high), explained[:, *core]
 
 
 def _changes(
     task: Task, t: int, k: int, rows: Stretch, columns: Stretch, state: State, params: Params
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """F_1, its change before smoothing and that of the coarse pixels, each of shape (band, y, x), around the core."""
+) -> tuple[FloatArray, FloatArray, FloatArray, Bools]:
+    """F_1, its change before smoothing, that of the coarse pixels, and where there is a residual, around the core."""
     whole, labels = classified(task, k, state)
     here = (rows.pixels, columns.pixels)
     fine = np.ascontiguousarray(whole[:, *here])
@@ -243,7 +256,7 @@ def _changes(
         low, high = state["limits"][:, t, k, :, None, None].astype(np.float32)
         out = np.clip(out, low - fine, high - fine)
     out[~np.isfinite(on_pixels(now, rows.cell, columns.cell))] = np.nan
-    return fine, out, on_pixels(now - then, rows.cell, columns.cell)
+    return fine, out, on_pixels(now - then, rows.cell, columns.cell), np.isfinite(added)
 
 
 def _smoothed(

@@ -28,6 +28,9 @@ __all__ = ["NEEDS", "Params", "fit", "halo", "predict", "prepare"]
 NEEDS = Needs(references="nearest")
 AREA_MTF = 2 / math.pi
 
+LEAST_MTF = 0.1
+"""With less the Gaussian, four sigmas wide, would reach beyond the four coarse pixels that tiles have around them."""
+
 
 @dataclass(frozen=True)
 class Params:
@@ -68,7 +71,8 @@ class Params:
         The article's special cases, equations 13 and 14. They make visible blocks, hence off.
     mtf : float, optional
         What is left of a wave of two coarse pixels in the simulated coarse image. None: an area mean, by which
-        2 / pi = 0.64 is left; real sensors leave about 0.3, to which a Gaussian before the mean brings it.
+        2 / pi = 0.64 is left; real sensors leave about 0.3, to which a Gaussian before the mean brings it. At
+        least 0.1: the Gaussian would be wider than what is read around a tile.
     clip : bool
         Whether predictions are held to the valid range of their band.
     """
@@ -91,9 +95,10 @@ class Params:
 
     def __post_init__(self) -> None:
         check_rules(self)
-        if self.mtf is not None and not 0 < self.mtf <= AREA_MTF:
+        if self.mtf is not None and not LEAST_MTF <= self.mtf <= AREA_MTF:
             raise ValueError(
-                f"mtf must lie in 0..{AREA_MTF:.3f}, that of an area mean, or be left out, found {self.mtf}"
+                f"mtf must lie between {LEAST_MTF}, below which the blur is wider than what is read around a tile, "
+                f"and {AREA_MTF:.3f}, that of an area mean, or be left out, found {self.mtf}"
             )
 
 
