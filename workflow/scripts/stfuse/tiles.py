@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
@@ -248,8 +247,7 @@ def predict_into(
     Parameters
     ----------
     put : function
-        Takes the window (rows, columns) and values, shape (time, band, y, x), of each tile when it is done;
-        called by one thread at a time.
+        Takes the window (rows, columns) and values, shape (time, band, y, x), of each tile in turn.
     name : str
         The method's name, for messages.
     size : int
@@ -267,18 +265,17 @@ def predict_into(
     at_a_time = 1 if method.NEEDS.gpu or halo is None else threads
     state = cast(State, prepare(pieces(scene, halo, threads=at_a_time), state, params)) if prepare else state
     tiles = _tiles(scene, halo, size, at_a_time)
-    lock = Lock()
     # disable=None: no bar where nobody watches.
     bar = tqdm(total=math.prod(scene.grid.shape), unit="px", unit_scale=True, desc=name, disable=None)
 
-    def work(tile: Tile) -> None:
-        values = _predict_once(name, method, _read(scene, tile), state, params)[..., *tile.inner]
-        with lock:
+    def work(tile: Tile) -> FloatArray:
+        return _predict_once(name, method, _read(scene, tile), state, params)[..., *tile.inner].copy()
+
+    # Put by the caller's own thread: what several threads write to one file, GDAL keeps in memory.
+    with closing(bar), closing(in_order(work, tiles, at_a_time)) as done:
+        for tile, values in zip(tiles, done, strict=True):
             put(tile.core, values)
             bar.update(math.prod(values.shape[2:]))
-
-    with closing(bar), closing(in_order(work, tiles, at_a_time, len(tiles))) as done:
-        list(done)
 
 
 def predict(
