@@ -120,7 +120,7 @@ def test_every_script_has_its_imports_in_its_rules_environment() -> None:
 
 def test_every_import_is_pinned_and_every_tests_import_too() -> None:
     files = [*SCRIPTS.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
-    ours = {normal(path.stem) for path in files} | {"scripts"}
+    ours = {normal(path.stem) for path in files} | {"scripts", "benchmarks"}
     assert set().union(*map(imports, files)) - ours - set(lock()) == set()
 
 

@@ -129,12 +129,12 @@ def test_the_default_profile_leaves_default_resources_to_others() -> None:
     assert {"mem_mb", "runtime"} <= set(slurm["default-resources"])
 
 
-def test_citation_names_the_software_and_five_papers() -> None:
+def test_citation_names_the_software_the_five_papers_and_the_methods_articles() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors", "references"} <= set(citation)
     assert citation["cff-version"] == "1.2.0"
     assert citation["version"] == stfuse.__version__
-    assert len(citation["references"]) == 5
+    assert len(citation["references"]) == 5 + 4
     for reference in citation["references"]:
         assert {"type", "title", "authors", "year"} <= set(reference)
         assert re.fullmatch(r"10\.\d{4,}/\S+", reference.get("doi", "10.0000/none"))
