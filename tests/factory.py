@@ -6,6 +6,7 @@ Everything is drawn from the seed, so two calls with the same arguments give the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -109,6 +110,16 @@ def make_task(
         days(date),
         series,
     )
+
+
+TURNS = [lambda a: a[..., ::-1, :], lambda a: a[..., ::-1], lambda a: a.swapaxes(-1, -2)]
+"""Upside down, left to right, and rows for columns."""
+
+
+def turned(task: Task, turn: Callable[[FloatArray], FloatArray]) -> Task:
+    """The task with its fine and coarse images turned, on the grids it has."""
+    fine, coarse = (replace(series, values=turn(series.values)) for series in (task.fine, task.coarse))
+    return replace(task, fine=fine, coarse=coarse)
 
 
 def make_sample(**settings: object) -> Sample:

@@ -11,7 +11,8 @@ import pytest
 import naive
 from factory import make_task
 from stfuse.fusion.blending import blend, inverse_distance
-from stfuse.fusion.blending_rules import Limit, surroundings, tolerances
+from stfuse.fusion.blending_rules import Limit, tolerances
+from stfuse.fusion.windows import surroundings
 from stfuse.methods.starfm import Params
 from stfuse.task import FloatArray
 
@@ -179,7 +180,7 @@ def test_tolerance_is_twice_the_spread_by_the_number_of_classes() -> None:
 
 def test_surroundings_are_what_windows_see_within_the_tile() -> None:
     task = replace(make_task((48, 42)), core=(slice(20, 30), slice(2, 40)))
-    window, edges = surroundings(task, 5)
+    window, edges = surroundings(task.edges, 5, task.fine.grid.shape)
     assert window == (slice(15, 35), slice(0, 42))
     assert edges == (5, 15, 2, 40)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import naive_estarfm
 from benchmarks import pair_data as real_pairs
-from factory import days, make_grid, make_sample, make_task
+from factory import TURNS, days, make_grid, make_sample, make_task
 from stfuse.bands import valid_range
 from stfuse.grid import regrid
 from stfuse.methods import bilinear, estarfm
@@ -166,7 +166,7 @@ def test_swapping_the_pairs_changes_nothing() -> None:
     assert np.isclose(one, other, rtol=0, atol=2e-6, equal_nan=True).mean() > 0.999
 
 
-@pytest.mark.parametrize("turn", [lambda a: a[..., ::-1, :], lambda a: a[..., ::-1], lambda a: a.swapaxes(-1, -2)])
+@pytest.mark.parametrize("turn", TURNS)
 def test_turning_the_inputs_turns_the_output(turn: Any) -> None:
     now, fine, coarse = noise(3, 30, 30), noise(2, 3, 30, 30, seed=1), noise(2, 3, 30, 30, seed=2)
     fine[0, :, 5:9, 3:8] = np.nan

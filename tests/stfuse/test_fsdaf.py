@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import naive_fsdaf
-from factory import days, make_grid, make_task
+from factory import TURNS, days, make_grid, make_task
 from stfuse import tiles
 from stfuse.grid import coarser, degrade, degrade_inside
 from stfuse.methods import bilinear, fsdaf
@@ -149,7 +149,7 @@ def test_predictions_are_held_between_the_coarse_image_and_the_temporal_predicti
     assert np.abs(held - free).max() > 0.01
 
 
-@pytest.mark.parametrize("turn", [lambda a: a[..., ::-1, :], lambda a: a[..., ::-1], lambda a: a.swapaxes(-1, -2)])
+@pytest.mark.parametrize("turn", TURNS)
 def test_turning_the_inputs_turns_the_output(turn: Any) -> None:
     before, after = of_classes((48, 48))
     rng = np.random.default_rng(1)

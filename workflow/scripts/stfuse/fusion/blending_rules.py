@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from stfuse.fusion.spread import SD, references_sd, window_sd
-from stfuse.task import FloatArray, State, Task, Window
+from stfuse.task import FloatArray, State, Task
 
 Weight = Literal["linear", "log"]
 Limit = Literal["smallest", "largest", "own"]
@@ -133,12 +133,3 @@ def tolerances(fine: FloatArray, sd: FloatArray | None, rules: Rules) -> FloatAr
     """
     spread = np.stack([window_sd(image, rules.window) for image in fine]) if sd is None else sd[:, None, None]
     return (2 * spread / rules.classes).astype(np.float32)
-
-
-def surroundings(task: Task, radius: int) -> tuple[Window, tuple[int, int, int, int]]:
-    """The window of a task that its core's search windows see, and the core's edges counted from its corner."""
-    top, bottom, left, right = task.edges
-    height, width = task.fine.grid.shape
-    rows = slice(max(top - radius, 0), min(bottom + radius, height))
-    columns = slice(max(left - radius, 0), min(right + radius, width))
-    return (rows, columns), (top - rows.start, bottom - rows.start, left - columns.start, right - columns.start)

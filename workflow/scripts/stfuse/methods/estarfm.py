@@ -18,6 +18,7 @@ from stfuse.bands import clip_to_valid, valid_range
 from stfuse.fusion.conversion import convert, critical_r2, stack_parts, unlikeness, window_means
 from stfuse.fusion.similar import search
 from stfuse.fusion.spread import references_sd
+from stfuse.fusion.windows import surroundings
 from stfuse.grid import regrid
 from stfuse.task import FloatArray, Needs, State, Task, Window
 from stfuse.task import no_fit as fit
@@ -213,13 +214,10 @@ def _predict_block(
     params: Params,
 ) -> FloatArray:
     """Predict one block; only what lies within half a window of it is looked at. Shape (band, rows, columns)."""
-    radius = halo(params)
-    around: Window = tuple(  # type: ignore[assignment]
-        slice(max(s.start - radius, 0), min(s.stop + radius, n))
-        for s, n in zip(block, images.now.shape[1:], strict=True)
-    )
-    top, left = (s.start - a.start for s, a in zip(block, around, strict=True))
-    edges = (top, top + wanted.shape[0], left, left + wanted.shape[1])
+    radius, (rows, columns) = halo(params), block
+    asked = (rows.start, rows.stop, columns.start, columns.stop)
+    around, edges = surroundings(asked, radius, images.now.shape[1:])
+    top, left = edges[0], edges[2]
     now, fine, coarse = (i[..., *around] for i in (images.now, images.fine, images.coarse))
     fine, coarse, known = fine[pairs], coarse[pairs], images.known[:, *around][pairs].all(axis=0)
     tolerance = images.tolerance[pairs].ravel()

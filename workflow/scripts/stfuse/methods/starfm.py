@@ -15,8 +15,9 @@ import numpy as np
 from stfuse.bands import clip_to_valid
 from stfuse.errors import InputError
 from stfuse.fusion.blending import blend
-from stfuse.fusion.blending_rules import Limit, Weight, check_rules, spread_of_references, surroundings, tolerances
+from stfuse.fusion.blending_rules import Limit, Weight, check_rules, spread_of_references, tolerances
 from stfuse.fusion.spread import SD
+from stfuse.fusion.windows import surroundings
 from stfuse.grid import regrid
 from stfuse.task import FloatArray, Needs, State, Task
 from stfuse.task import no_fit as fit
@@ -117,7 +118,7 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
     if not len(task.fine.dates):
         raise InputError("STARFM was given no fine image", "allow references further from the date, or drop the date")
     state = prepare([task], state, params)
-    around, edges = surroundings(task, halo(params))
+    around, edges = surroundings(task.edges, halo(params), task.fine.values.shape[2:])
     grid, coarse = task.fine.grid[around], task.coarse
     of_pairs = [coarse.nearest(date) for date in task.fine.dates]
     then = regrid(coarse.values[of_pairs], coarse.grid, grid, "bilinear")

@@ -17,8 +17,9 @@ from scipy.ndimage import gaussian_filter
 
 from stfuse.bands import clip_to_valid
 from stfuse.fusion.blending import blend
-from stfuse.fusion.blending_rules import Weight, check_rules, spread_of_references, surroundings, tolerances
+from stfuse.fusion.blending_rules import Weight, check_rules, spread_of_references, tolerances
 from stfuse.fusion.spread import SD
+from stfuse.fusion.windows import surroundings
 from stfuse.grid import degrade_inside, regrid
 from stfuse.task import FloatArray, Needs, State, Task
 from stfuse.task import no_fit as fit
@@ -129,7 +130,7 @@ def simulate(image: FloatArray, fine: GeoBox, coarse: GeoBox, mtf: float | None)
 def predict(task: Task, state: State, params: Params) -> FloatArray:
     """Predict each date from the fine image nearest in time; NaN where that image or the coarse one is."""
     state = prepare([task], state, params)
-    around, edges = surroundings(task, halo(params))
+    around, edges = surroundings(task.edges, halo(params), task.fine.values.shape[2:])
     grid, coarse = task.fine.grid[around], task.coarse
     out = np.full((len(task.dates), *task.fine.values.shape[1:]), np.nan, np.float32)
     for t, date in enumerate(task.dates):
