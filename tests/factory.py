@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from stfuse.grid import coarser, degrade, site_grid
-from stfuse.task import FloatArray, Sample, Series, Task
+from stfuse.task import FloatArray, Series, Task
+from stfuse.tiles import Known
 from stfuse.truth import write_truth
 
 CRS = "EPSG:32631"
@@ -122,12 +123,12 @@ def turned(task: Task, turn: Callable[[FloatArray], FloatArray]) -> Task:
     return replace(task, fine=fine, coarse=coarse)
 
 
-def make_sample(**settings: object) -> Sample:
+def make_sample(**settings: object) -> Known:
     """A task as `make_task` makes it, and the truth of its target date, shape (1, band, y, x)."""
     task = make_task(**settings)  # type: ignore[arg-type]
     change, seed = float(settings.get("change", 0.1)), int(settings.get("seed", 0))  # type: ignore[call-overload]
     shape = (task.fine.grid.height, task.fine.grid.width)
-    return task, make_scene(shape, len(task.fine.bands), str(task.dates[0]), change, seed)[None]
+    return Known(task, make_scene(shape, len(task.fine.bands), str(task.dates[0]), change, seed)[None])
 
 
 def write_images_as_truth(

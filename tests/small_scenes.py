@@ -6,7 +6,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from stfuse.grid import coarser, degrade, site_grid
-from stfuse.task import FloatArray, Sample, Series, Task
+from stfuse.task import FloatArray, Series, Task
+from stfuse.tiles import Known
 
 SIX = ("blue", "green", "red", "nir08", "swir16", "swir22")
 DAYS = np.datetime64("2023-04-01") + 20 * np.arange(12)
@@ -33,7 +34,7 @@ def series(images: list[FloatArray], days: list[int], bands: tuple[str, ...], gr
     return Series(values.astype(np.float32), DAYS[days], bands, grid)
 
 
-def sample(size: int, day: int, bands: tuple[str, ...] = SIX, pan: bool = False, references: bool = True) -> Sample:
+def sample(size: int, day: int, bands: tuple[str, ...] = SIX, pan: bool = False, references: bool = True) -> Known:
     """A task at ratio 3 for one day, references the days before and after, and its truth."""
     fine_grid = grid_of(size)
     coarse_grid = coarser(fine_grid, 3.0)
@@ -51,7 +52,7 @@ def sample(size: int, day: int, bands: tuple[str, ...] = SIX, pan: bool = False,
         DAYS[[day]],
         aux,
     )
-    return task, image[day][None]
+    return Known(task, image[day][None])
 
 
 def rmse(predicted: FloatArray, truth: FloatArray) -> float:

@@ -57,7 +57,7 @@ def real(stored: NDArray[np.int16]) -> FloatArray:
 
 @dataclass(frozen=True)
 class Land:
-    """A square scene and the images that a method asks for; one of `stfuse.tiles.Scene`.
+    """A square scene and the images that a method asks for; one of `stfuse.task.Scene`.
 
     Attributes
     ----------

@@ -23,6 +23,7 @@ from benchmarks.land import TARGET, Land
 from stfuse import tiles
 from stfuse.methods import Method, load, make_params
 from stfuse.task import Series, State, Task
+from stfuse.tiles import Known
 
 SMALL = 96
 """Least side of the first prediction, which compiles."""
@@ -99,7 +100,7 @@ def peak() -> float:
 
 def learned(method: Method, task: Task, land: Land, params: Any) -> State:
     """What the method knows before it predicts; a network learns for a moment from the small scene."""
-    samples = [] if method.NEEDS.samples == "none" else [(task, land.truth())]
+    samples = [] if method.NEEDS.samples == "none" else [Known(task, land.truth())]
     return {k: v for k, v in method.fit(samples, params, 0).items() if k != "curve"}
 
 

@@ -5,8 +5,9 @@ from small_scenes import SIX, rmse, sample
 from stfuse.channels import bracket, upsampled
 from stfuse.errors import InputError
 from stfuse.methods import esrcnn
-from stfuse.networks import three_layer
+from stfuse.networks.three_layer import three_layer
 from stfuse.task import Series, Task
+from stfuse.tiles import Known
 from stfuse.tiles import predict as predict_tiled
 
 QUICK = {"patch": 16, "batch": 4, "steps": 5, "epochs": 2}
@@ -41,7 +42,7 @@ def test_unchanged_references_are_learnt_to_be_the_answer(residual):
     def still(day):
         task, truth = sample(72, day, ("red", "nir08"))
         both = Series(np.repeat(truth, 2, axis=0), task.fine.dates, task.fine.bands, task.fine.grid)
-        return Task(both, task.coarse, 3.0, task.dates), truth
+        return Known(Task(both, task.coarse, 3.0, task.dates), truth)
 
     params = esrcnn.Params(residual=residual, patch=16, batch=8, steps=20, epochs=7)
     learnt = esrcnn.fit([still(d) for d in (2, 4, 8)], params, 0)
@@ -107,7 +108,7 @@ def test_a_missing_reference_is_a_clear_error(state):
 
 def test_a_state_trained_with_pan_is_refused_without_it(state):
     with pytest.raises(InputError, match="auxiliary series"):
-        esrcnn.predict(sample(48, 8)[0], state, esrcnn.Params(**QUICK))
+        esrcnn.predict(sample(48, 8).task, state, esrcnn.Params(**QUICK))
 
 
 def test_training_dates_without_pan_are_left_out_and_said(caplog):

@@ -11,8 +11,8 @@ import pytest
 from factory import make_sample
 from stfuse.errors import InputError
 from stfuse.grid import ndvi
-from stfuse.inputs import read_sample, read_task
-from stfuse.task import Task
+from stfuse.inputs import SampleFiles, read_task
+from stfuse.task import EVERYWHERE, Task
 from task_files import write_sample
 
 BANDS = ["red", "nir08"]
@@ -26,7 +26,8 @@ def made(tmp_path: Path) -> tuple[dict[str, Any], Task, np.ndarray]:
 
 def test_images_come_back_as_they_were(made: Any) -> None:
     sample, task, truth = made
-    found, of_target = read_sample(sample, BANDS, "reflectance")
+    files = SampleFiles(sample, BANDS, "reflectance")
+    found, of_target = files.crop(EVERYWHERE), files.truth(EVERYWHERE)
     np.testing.assert_allclose(found.fine.values, task.fine.values, atol=5.1e-5)  # stored in steps of 1e-4
     np.testing.assert_allclose(found.coarse.values, task.coarse.values, atol=5.1e-5)
     np.testing.assert_allclose(found.aux["pan"].values, task.aux["pan"].values, atol=5.1e-5)
@@ -65,13 +66,13 @@ def test_the_truth_is_not_opened_for_a_task(made: Any) -> None:
     sample, _, _ = made
     read_task(sample | {"truth": "no/such/file.tif"}, BANDS, "reflectance")
     with pytest.raises(InputError, match=r"no/such/file\.tif"):
-        read_sample(sample | {"truth": "no/such/file.tif"}, BANDS, "reflectance")
+        SampleFiles(sample | {"truth": "no/such/file.tif"}, BANDS, "reflectance").truth(EVERYWHERE)
 
 
 def test_a_sample_without_truth_is_refused(made: Any) -> None:
     sample, _, _ = made
     with pytest.raises(InputError, match="2018-05-20 has no truth"):
-        read_sample(sample | {"truth": None}, BANDS, "reflectance")
+        SampleFiles(sample | {"truth": None}, BANDS, "reflectance")
 
 
 def test_an_image_on_another_grid_is_named(made: Any) -> None:

@@ -6,6 +6,7 @@ from stfuse.channels import upsampled
 from stfuse.errors import InputError
 from stfuse.methods import srcnn
 from stfuse.task import Series, Task
+from stfuse.tiles import Known
 from stfuse.tiles import predict as predict_tiled
 
 QUICK = {"patch": 16, "batch": 4, "steps": 5, "epochs": 2}
@@ -22,7 +23,7 @@ def identical(size: int = 48, days=(2, 5)):
     """Samples whose coarse image is the fine one, on the same grid."""
     for day in days:
         task, truth = sample(size, day, NDVI, references=False)
-        yield Task(task.fine, Series(truth, task.dates, NDVI, task.fine.grid), 1.0, task.dates), truth
+        yield Known(Task(task.fine, Series(truth, task.dates, NDVI, task.fine.grid), 1.0, task.dates), truth)
 
 
 def count(state) -> int:

@@ -8,9 +8,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from stfuse.errors import InputError
-from stfuse.networks import THREE_LAYER_HALO, apply, initialise, restore, scaling_of, three_layer, weights
-from stfuse.patches import Scaling, Scene, cut, measure, patch_size, split, turned, window
-from stfuse.training import CURVE, Plan, masked_square, train
+from stfuse.learning.inference import apply
+from stfuse.learning.lessons import Example, Lesson
+from stfuse.learning.patches import Scaling, cut, measure, patch_size, split, turned, window
+from stfuse.learning.plan import Plan
+from stfuse.learning.training import CURVE, masked_square, train
+from stfuse.learning.weights import restore, scaling_of, weights
+from stfuse.networks.beginning import initialise
+from stfuse.networks.three_layer import THREE_LAYER_HALO, three_layer
 
 
 def plan(**changes) -> Plan:
@@ -18,13 +23,13 @@ def plan(**changes) -> Plan:
     return Plan(**{**given, "clip": 1.0, "patience": 9, "held_share": 0.2, "min_valid": 0.5, **changes})
 
 
-def scene(shape=(30, 36), bands=1, channels=2, seed=0) -> Scene:
+def scene(shape=(30, 36), bands=1, channels=2, seed=0) -> Example:
     """The goal is a mean over 3 x 3 pixels of the first channel: something that a convolution can learn."""
     rng = np.random.default_rng(seed)
     inputs = rng.normal(0.3, 0.1, (channels, *shape)).astype(np.float32)
     padded = np.pad(inputs[:bands], ((0, 0), (1, 1), (1, 1)), mode="reflect")
     goal = sum(padded[:, r : r + shape[0], c : c + shape[1]] for r in range(3) for c in range(3)) / 9
-    return Scene(inputs, goal.astype(np.float32))
+    return Example(inputs, goal.astype(np.float32))
 
 
 def small(seed=0) -> nn.Sequential:
@@ -34,8 +39,13 @@ def small(seed=0) -> nn.Sequential:
     return network
 
 
+def lesson(example) -> Lesson:
+    """All of an example, to be looked at by windows."""
+    return Lesson(example.goal.shape[1:], lambda w: Example(example.inputs[:, *w], example.goal[:, *w]))
+
+
 def fit(scenes, seed=0, network=None, **changes):
-    return train(network or small(seed), scenes, plan(**changes), seed, halo=1)
+    return train([*map(lesson, scenes)], lambda c, b: network or small(seed), plan(**changes), seed, halo=1)
 
 
 def unit_scaling(channels: int, bands: int) -> Scaling:
@@ -88,7 +98,7 @@ def test_patches_with_little_observed_are_not_drawn():
     [
         ([], "no training samples"),
         ([scene((11, 40))], "11 pixels wide, too small"),
-        ([Scene(scene().inputs, np.full((1, 30, 36), np.nan, np.float32))], "No 8 x 8 patch.*min_valid"),
+        ([Example(scene().inputs, np.full((1, 30, 36), np.nan, np.float32))], "No 8 x 8 patch.*min_valid"),
     ],
 )
 def test_too_little_data_is_a_clear_error(scenes, message):
@@ -127,8 +137,8 @@ def test_gaps_reach_neither_the_network_nor_the_loss():
 
 def test_the_loss_is_the_mean_over_what_is_observed():
     said, goal = torch.tensor([1.0, 2.0, 5.0]), torch.tensor([0.0, 0.0, 0.0])
-    assert masked_square(said, goal, torch.tensor([1.0, 1.0, 0.0])).item() == pytest.approx(2.5)
-    assert masked_square(said, goal, torch.zeros(3)).item() == 0
+    assert masked_square(said, goal, torch.tensor([1.0, 1.0, 0.0]), goal).item() == pytest.approx(2.5)
+    assert masked_square(said, goal, torch.zeros(3), goal).item() == 0
 
 
 def test_statistics_leave_out_gaps_and_held_out_blocks():
@@ -185,7 +195,7 @@ def test_the_kept_weights_have_the_least_held_out_loss():
     restore(network, state)
     inputs, goal, mask = (torch.from_numpy(a) for a in cut([image], held, 8, 1, scaling_of(state)))
     with torch.inference_mode():
-        loss = masked_square(network(inputs), goal, mask).item()
+        loss = masked_square(network(inputs), goal, mask, inputs).item()
     assert loss == pytest.approx(state["curve"][:, 2].min(), rel=1e-4)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stfuse.inputs import read_sample
+from stfuse.inputs import SampleFiles, TaskFiles
 from stfuse.job import job, whole
 from stfuse.methods import load, make_params
 from stfuse.state import save_state
@@ -31,7 +31,7 @@ def train(
     Parameters
     ----------
     samples : list of dict
-        One per training date, see `stfuse.inputs.read_sample`; empty for closed-form methods.
+        One per training date, see `stfuse.inputs.SampleFiles`; empty for closed-form methods.
     method : dict
         ``name``, ``file`` and ``settings``.
     bands : list of str
@@ -46,7 +46,8 @@ def train(
     """
     module = load(method["file"])
     params = make_params(module, method["settings"])
-    learned = dict(module.fit((read_sample(sample, bands, variable) for sample in samples), params, seed))
+    kind = TaskFiles if module.NEEDS.samples == "target" else SampleFiles
+    learned = dict(module.fit([kind(sample, bands, variable) for sample in samples], params, seed))
     rows = learned.pop("curve", np.zeros((0, len(CURVE))))
     save_state(state, learned, method, bands, variable, _ratio(samples), [s["date"] for s in samples], seed)
     with whole(curve) as part, part.open("w", newline="") as file:

@@ -13,10 +13,10 @@ from odc.geo.geobox import GeoBox
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
 from stfuse.raster import read_series
-from stfuse.task import EVERYWHERE, Sample, Series, Task, Window
+from stfuse.task import EVERYWHERE, FloatArray, Series, Task, Window
 from stfuse.tiles import covering
 
-__all__ = ["TaskFiles", "grid_of", "read_sample", "read_task"]
+__all__ = ["SampleFiles", "TaskFiles", "grid_of", "read_task"]
 
 
 def grid_of(entry: Mapping[str, Any]) -> GeoBox:
@@ -27,7 +27,7 @@ def grid_of(entry: Mapping[str, Any]) -> GeoBox:
 
 @dataclass(frozen=True)
 class TaskFiles:
-    """A case that stays on disk and is read window by window; see `stfuse.tiles.Scene`. The truth is not opened.
+    """A case that stays on disk and is read window by window; see `stfuse.task.Scene`. The truth is not opened.
 
     Attributes
     ----------
@@ -104,23 +104,29 @@ def read_task(sample: Mapping[str, Any], bands: Sequence[str], variable: str) ->
     return TaskFiles(sample, bands, variable).crop(EVERYWHERE)
 
 
-def read_sample(sample: Mapping[str, Any], bands: Sequence[str], variable: str) -> Sample:
-    """Read a task and its truth, shape (1, band, y, x) on the task's fine grid.
-
-    Parameters
-    ----------
-    sample : mapping
-        As for `read_task`, with the path of the ``truth``.
+@dataclass(frozen=True)
+class SampleFiles(TaskFiles):
+    """A case with the path of its ``truth``, to learn from window by window; see `stfuse.task.Sample`.
 
     Raises
     ------
     InputError
-        If there is no truth, or an image cannot be read, lacks a band or lies on another grid.
+        If there is no truth.
     """
-    if not sample.get("truth"):
-        raise InputError(
-            f"The sample of {sample['date']} has no truth to learn from or to compare with",
-            "use a protocol that observes its targets (reduced or withheld)",
-        )
-    task = read_task(sample, bands, variable)
-    return task, read_series([sample["truth"]], bands, variable, task.fine.grid).values
+
+    def __post_init__(self) -> None:
+        if not self.sample.get("truth"):
+            raise InputError(
+                f"The sample of {self.sample['date']} has no truth to learn from or to compare with",
+                "use a protocol that observes its targets (reduced or withheld)",
+            )
+
+    def truth(self, window: Window) -> FloatArray:
+        """Read the truth of a window of the fine grid, shape (1, band, y, x).
+
+        Raises
+        ------
+        InputError
+            If the image cannot be read, lacks a band or lies on another grid.
+        """
+        return read_series([self.sample["truth"]], self.wanted, self.variable, self.grid, window).values

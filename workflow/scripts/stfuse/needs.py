@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 from stfuse.errors import InputError
+from stfuse.learning.plan import Plan
 
 References = Literal["none", "nearest", "bracketing", "all"]
-Samples = Literal["none", "wald", "pairs"]
+Samples = Literal["none", "wald", "pairs", "target"]
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,10 @@ class Needs:
         Auxiliary series without which the method cannot run.
     uses : tuple of str
         Auxiliary series that the method uses where the experiment has them.
-    samples : {"none", "wald", "pairs"}
+    samples : {"none", "wald", "pairs", "target"}
         What `fit` learns from: nothing, degraded pairs whose truth is the observed coarse
-        image (Wald protocol), or coarse images whose truth is the fine image of that date.
+        image (Wald protocol), coarse images whose truth is the fine image of that date, or
+        the very images that a date is predicted from, anew for each target date and without its truth.
     gpu : bool
         Whether training and prediction gain from a GPU.
     """
@@ -104,7 +106,7 @@ def read_needs(path: Path) -> Needs:
 
 
 def read_params(path: Path) -> frozenset[str]:
-    """Names of the settings in the ``Params`` dataclass of a method file, without running it.
+    """Names of the settings in the ``Params`` dataclass of a method file, with those of `Plan`, without running it.
 
     Raises
     ------
@@ -114,5 +116,6 @@ def read_params(path: Path) -> frozenset[str]:
     for node in ast.parse(path.read_text(), filename=str(path)).body:
         if isinstance(node, ast.ClassDef) and node.name == "Params":
             fields = (item.target for item in node.body if isinstance(item, ast.AnnAssign))
-            return frozenset(f.id for f in fields if isinstance(f, ast.Name))
+            shared = Plan.__dataclass_fields__ if any(ast.unparse(base) == "Plan" for base in node.bases) else ()
+            return frozenset(shared) | {f.id for f in fields if isinstance(f, ast.Name)}
     raise InputError(f"{path} has no dataclass Params", "declare one, empty if there are no settings")

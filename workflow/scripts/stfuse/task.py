@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from stfuse.needs import Needs
 
-__all__ = ["FloatArray", "Needs", "Sample", "Series", "State", "Task", "Window", "no_fit"]
+__all__ = ["FloatArray", "Needs", "Sample", "Scene", "Series", "State", "Task", "Window", "no_fit"]
 
 FloatArray = NDArray[np.float32]
 Window = tuple[slice, slice]
@@ -104,10 +104,36 @@ class Task:
         return *rows, *columns
 
 
-Sample = tuple[Task, FloatArray]
-"""A task and its truth, shape (time, band, y, x) on the task's fine grid, NaN = not observed."""
+class Scene(Protocol):
+    """A task that may be larger than the memory: what it is about, and a way to see any part of it."""
+
+    @property
+    def grid(self) -> GeoBox:
+        """The fine grid."""
+
+    @property
+    def grids(self) -> Iterable[GeoBox]:
+        """The grids of the coarse and the auxiliary series."""
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Bands of the prediction."""
+
+    @property
+    def dates(self) -> NDArray[np.datetime64]:
+        """Dates to predict."""
+
+    def crop(self, window: Window) -> Task:
+        """The task for a window of the fine grid; called by several threads at a time."""
 
 
-def no_fit(samples: Iterable[Sample], params: object, seed: int) -> State:
+class Sample(Scene, Protocol):
+    """A scene whose truth is known: what `fit` learns from."""
+
+    def truth(self, window: Window) -> FloatArray:
+        """The truth of a window, shape (time, band, y, x), NaN = not observed."""
+
+
+def no_fit(samples: Iterable[Scene], params: object, seed: int) -> State:
     """Learn nothing: what closed-form methods use as their `fit`."""
     return {}

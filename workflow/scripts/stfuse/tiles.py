@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from stfuse.errors import InputError
 from stfuse.methods import Method
-from stfuse.task import FloatArray, Series, State, Task, Window
+from stfuse.task import FloatArray, Scene, Series, State, Task, Window
 from stfuse.threads import in_order
 
-__all__ = ["SIZE", "Scene", "Tile", "Whole", "covering", "crop", "pieces", "plan", "predict", "predict_into"]
+__all__ = ["SIZE", "Known", "Tile", "Whole", "covering", "crop", "pieces", "plan", "predict", "predict_into", "reach"]
 
 R = TypeVar("R")
 
@@ -36,32 +36,8 @@ a method does with coarse images within this reach is therefore right where its 
 """
 
 
-class Scene(Protocol):
-    """A task that may be larger than the memory: what it is about, and a way to see any part of it."""
-
-    @property
-    def grid(self) -> GeoBox:
-        """The fine grid."""
-
-    @property
-    def grids(self) -> Iterable[GeoBox]:
-        """The grids of the coarse and the auxiliary series."""
-
-    @property
-    def bands(self) -> tuple[str, ...]:
-        """Bands of the prediction."""
-
-    @property
-    def dates(self) -> NDArray[np.datetime64]:
-        """Dates to predict."""
-
-    def crop(self, window: Window) -> Task:
-        """The task for a window of the fine grid; called by several threads at a time."""
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A scene that is in memory; see `Scene`."""
+class _InMemory:
+    """What a task that is in memory shows of itself."""
 
     task: Task
 
@@ -88,6 +64,29 @@ class Whole:
     def crop(self, window: Window) -> Task:
         """The task for a window of the fine grid; nothing is copied."""
         return crop(self.task, window)
+
+
+@dataclass(frozen=True)
+class Whole(_InMemory):
+    """A scene that is in memory; see `Scene`."""
+
+    task: Task
+
+
+@dataclass(frozen=True)
+class Known(_InMemory):
+    """A sample that is in memory, its truth of shape (time, band, y, x); see `Sample`."""
+
+    task: Task
+    values: FloatArray
+
+    def __iter__(self) -> Iterator[Any]:
+        """Task and truth, to be taken apart as a pair."""
+        return iter((self.task, self.values))
+
+    def truth(self, window: Window) -> FloatArray:
+        """The truth of a window; nothing is copied."""
+        return self.values[..., *window]
 
 
 @dataclass(frozen=True)
@@ -165,11 +164,11 @@ def crop(task: Task, window: Window) -> Task:
     return Task(fine, coarse, task.ratio, task.dates, aux)
 
 
-def _context(scene: Scene, halo: int) -> int:
-    """Fine pixels around a tile: the method's halo and the reach of resampling on the coarsest grid."""
+def reach(scene: Scene) -> int:
+    """Fine pixels around a window that resampling on the scene's coarsest grid may look at."""
     own = abs(scene.grid.affine.a)
     coarsest = max((abs(grid.affine.a) / own for grid in scene.grids), default=1.0)
-    return halo + math.ceil(MARGIN * max(coarsest, 1.0))
+    return math.ceil(MARGIN * max(coarsest, 1.0))
 
 
 @dataclass(frozen=True)
@@ -225,7 +224,7 @@ def _tiles(scene: Scene, halo: int | None, size: int, threads: int) -> list[Tile
     elif threads > 1:
         rows = max(least, math.ceil(height / (threads * math.ceil(height / (threads * size)))))
         columns = max(least, math.ceil(width / max(2, math.ceil(width / size))))
-    return list(plan((height, width), (rows, columns), _context(scene, halo or 0)))
+    return list(plan((height, width), (rows, columns), reach(scene) + (halo or 0)))
 
 
 def predict_into(

@@ -28,7 +28,10 @@ class Method(Protocol):
         """Fine pixels of context a prediction needs on each side; None = the whole scene."""
 
     def fit(self, samples: Iterable[Sample], params: Any, seed: int) -> State:
-        """Learn from samples; the same seed gives the same state on the same device."""
+        """Learn from samples; the same seed gives the same state on the same device.
+
+        A method whose NEEDS say ``samples="target"`` is given the one scene that it will predict, without a truth.
+        """
 
     def predict(self, task: Task, state: State, params: Any) -> FloatArray:
         """Predict (time, band, y, x) float32 on ``task.fine.grid``; NaN where nothing is known."""

@@ -11,18 +11,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from stfuse.bands import clip_to_valid
 from stfuse.channels import bracket, gaps, upsampled
 from stfuse.errors import InputError
-from stfuse.networks import THREE_LAYER_HALO, apply, initialise, three_layer
-from stfuse.patches import Scene
+from stfuse.learning.inference import apply
+from stfuse.learning.lessons import Example, lessons_of
+from stfuse.learning.plan import Plan
+from stfuse.learning.training import train
+from stfuse.networks.beginning import Beginning, initialise
+from stfuse.networks.three_layer import THREE_LAYER_HALO, three_layer
 from stfuse.task import FloatArray, Needs, Sample, State, Task
-from stfuse.training import Plan, train
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +33,8 @@ NEEDS = Needs(references="bracketing", uses=("pan",), samples="wald", gpu=True)
 
 
 @dataclass(frozen=True)
-class Params:
-    """Settings; see `stfuse.training.Plan` for those of the training.
+class Params(Plan):
+    """Settings; see `stfuse.learning.plan.Plan` for those of the training.
 
     Attributes
     ----------
@@ -50,20 +53,8 @@ class Params:
     """
 
     residual: bool = True
-    beginning: Literal["he", "normal"] = "he"
+    beginning: Beginning = "he"
     patch: int = 32
-    batch: int = 16
-    epochs: int = 40
-    steps: int = 10
-    learning_rate: float = 1e-3
-    schedule: Literal["cosine", "constant"] = "cosine"
-    clip: float = 1.0
-    patience: int = 15
-    held_share: float = 0.2
-    min_valid: float = 0.5
-
-    def __post_init__(self) -> None:
-        Plan.of(self)
 
 
 def halo(params: Params) -> int:
@@ -84,7 +75,7 @@ def _channels(task: Task, date: np.datetime64) -> tuple[FloatArray, NDArray[np.b
         )
     grid = task.fine.grid
     coarse = upsampled(task.coarse, date, grid)
-    pan = [upsampled(task.aux["pan"], date, grid)] if "pan" in task.aux and len(task.aux["pan"].dates) else []
+    pan = [upsampled(task.aux["pan"], date, grid)] if _has_pan(task) else []
     fine = task.fine.values[list(bracket(task.fine.dates, date))]
     unknown = gaps(np.concatenate([coarse, *pan, *fine]))
     between = np.where(np.isnan(fine[0]), fine[1], np.where(np.isnan(fine[1]), fine[0], fine.mean(axis=0)))
@@ -92,21 +83,17 @@ def _channels(task: Task, date: np.datetime64) -> tuple[FloatArray, NDArray[np.b
     return np.concatenate([np.where(np.isnan(coarse), between, coarse), *pan, *references]), unknown
 
 
-def _scenes(samples: Iterable[Sample], residual: bool) -> list[Scene]:
-    scenes = []
-    for task, truth in samples:
-        for date, target in zip(task.dates, truth, strict=True):
-            inputs, unknown = _channels(task, date)
-            goal = target - inputs[: len(target)] if residual else target.copy()
-            goal[:, unknown] = np.nan
-            scenes.append(Scene(inputs, goal))
-    # Where some dates have pan and some have none, those without cannot train the same network.
-    most = max((len(scene.inputs) for scene in scenes), default=0)
-    kept = [scene for scene in scenes if len(scene.inputs) == most]
-    if len(kept) < len(scenes):
-        logger.warning(
-            "%d of %d training dates have no pan image and are left out", len(scenes) - len(kept), len(scenes)
-        )
+def _has_pan(task: Task) -> bool:
+    return "pan" in task.aux and len(task.aux["pan"].dates) > 0
+
+
+def _alike(samples: Iterable[Sample]) -> list[Sample]:
+    """Those with pan where some have it: the others cannot train the same network."""
+    every = list(samples)
+    with_pan = [sample for sample in every if _has_pan(sample.crop((slice(0, 1), slice(0, 1))))]
+    kept = with_pan or every
+    if len(kept) < len(every):
+        logger.warning("%d of %d training dates have no pan image and are left out", len(every) - len(kept), len(every))
     return kept
 
 
@@ -118,10 +105,17 @@ def fit(samples: Iterable[Sample], params: Params, seed: int) -> State:
     InputError
         If the samples are too few, too small or too cloudy, or lack a reference.
     """
-    scenes = _scenes(samples, params.residual)
-    network = three_layer(*((len(scenes[0].inputs), len(scenes[0].goal)) if scenes else (1, 1)))
-    initialise(network, seed, params.beginning)
-    return train(network, scenes, Plan.of(params), seed, THREE_LAYER_HALO)
+
+    def example(task: Task, truth: FloatArray) -> Example:
+        inputs, unknown = _channels(task, task.dates[0])
+        goal = truth - inputs[: len(truth)] if params.residual else truth.copy()
+        goal[:, unknown] = np.nan
+        return Example(inputs, goal)
+
+    def build(channels: int, bands: int) -> nn.Module:
+        return initialise(three_layer(channels, bands), seed, params.beginning)
+
+    return train(lessons_of(_alike(samples), example), build, params, seed, THREE_LAYER_HALO)
 
 
 def predict(task: Task, state: State, params: Params) -> FloatArray:

@@ -9,23 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
+from torch import nn
 
 from stfuse.bands import clip_to_valid
 from stfuse.channels import gaps, upsampled
-from stfuse.networks import THREE_LAYER_HALO, apply, initialise, three_layer
-from stfuse.patches import Scene
+from stfuse.learning.inference import apply
+from stfuse.learning.lessons import Example, lessons_of
+from stfuse.learning.plan import Plan
+from stfuse.learning.training import train
+from stfuse.networks.beginning import Beginning, initialise
+from stfuse.networks.three_layer import THREE_LAYER_HALO, three_layer
 from stfuse.task import FloatArray, Needs, Sample, State, Task
-from stfuse.training import Plan, train
 
 NEEDS = Needs(references="none", samples="pairs", gpu=True)
 
 
 @dataclass(frozen=True)
-class Params:
-    """Settings; see `stfuse.training.Plan` for those of the training.
+class Params(Plan):
+    """Settings; see `stfuse.learning.plan.Plan` for those of the training.
 
     Attributes
     ----------
@@ -35,7 +38,7 @@ class Params:
         the paper's form spends its steps on learning to copy its input (up to 3 % more RMSE on
         simulated mosaics).
     beginning : {"he", "normal"}
-        See `stfuse.networks.initialise`; the paper does not say.
+        See `stfuse.networks.beginning.initialise`; the paper does not say.
     patch : int
         33 as in Dong et al. 2016 and Yang et al. 2021; the paper does not say.
     batch, epochs, steps, learning_rate, schedule, clip, patience, held_share, min_valid
@@ -43,20 +46,7 @@ class Params:
     """
 
     residual: bool = True
-    beginning: Literal["he", "normal"] = "he"
-    patch: int = 33
-    batch: int = 16
-    epochs: int = 40
-    steps: int = 10
-    learning_rate: float = 1e-3
-    schedule: Literal["cosine", "constant"] = "cosine"
-    clip: float = 1.0
-    patience: int = 15
-    held_share: float = 0.2
-    min_valid: float = 0.5
-
-    def __post_init__(self) -> None:
-        Plan.of(self)
+    beginning: Beginning = "he"
 
 
 def halo(params: Params) -> int:
@@ -72,17 +62,17 @@ def fit(samples: Iterable[Sample], params: Params, seed: int) -> State:
     InputError
         If the samples are too few, too small or too cloudy.
     """
-    scenes = []
-    for task, truth in samples:
-        for date, goal in zip(task.dates, truth, strict=True):
-            coarse = upsampled(task.coarse, date, task.fine.grid)
-            goal = goal - coarse if params.residual else goal.copy()
-            goal[:, gaps(coarse)] = np.nan
-            scenes.append(Scene(coarse, goal))
-    bands = len(scenes[0].goal) if scenes else 1
-    network = three_layer(bands, bands)
-    initialise(network, seed, params.beginning)
-    return train(network, scenes, Plan.of(params), seed, THREE_LAYER_HALO)
+
+    def example(task: Task, truth: FloatArray) -> Example:
+        coarse = upsampled(task.coarse, task.dates[0], task.fine.grid)
+        goal = truth - coarse if params.residual else truth.copy()
+        goal[:, gaps(coarse)] = np.nan
+        return Example(coarse, goal)
+
+    def build(channels: int, bands: int) -> nn.Module:
+        return initialise(three_layer(channels, bands), seed, params.beginning)
+
+    return train(lessons_of(samples, example), build, params, seed, THREE_LAYER_HALO)
 
 
 def predict(task: Task, state: State, params: Params) -> FloatArray:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stfuse.errors import InputError
+from stfuse.learning.lessons import Example
 from stfuse.task import FloatArray
 
-__all__ = ["Places", "Scaling", "Scene", "cut", "measure", "patch_size", "scaled", "split", "turned", "window"]
+__all__ = ["Places", "Scaling", "cut", "measure", "patch_size", "scaled", "split", "turned", "window"]
 
 Places = NDArray[np.int32]
 """Patches as rows of (scene, first row, first column)."""
@@ -19,26 +20,6 @@ Places = NDArray[np.int32]
 SMALLEST = 4
 MOST_PLACES = 1_000_000
 """Origins listed per scene; in larger images they are thinned to a regular raster."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One training image: what the network sees and what it should say.
-
-    Attributes
-    ----------
-    inputs : ndarray, shape (channel, y, x), float32
-        NaN where unknown; the network sees the channel's mean there.
-    goal : ndarray, shape (band, y, x), float32
-        NaN where nothing is to be learnt: unobserved, or predicted from gaps.
-    """
-
-    inputs: FloatArray
-    goal: FloatArray
-
-    def __post_init__(self) -> None:
-        if self.inputs.shape[1:] != self.goal.shape[1:]:
-            raise ValueError(f"Scene expected inputs and goal alike, found {self.inputs.shape} and {self.goal.shape}.")
 
 
 @dataclass(frozen=True)
@@ -51,7 +32,7 @@ class Scaling:
     out_scale: FloatArray
 
 
-def patch_size(scenes: Sequence[Scene], wanted: int) -> int:
+def patch_size(scenes: Sequence[Example], wanted: int) -> int:
     """The patch side that all scenes have room for: a third of the shortest side at most.
 
     With thirds, an image of any size has nine blocks, of which some can be held out and
@@ -80,11 +61,11 @@ def _window_sums(mask: NDArray[np.bool_], size: int) -> NDArray[np.int32]:
     return total[size:, size:] - total[:-size, size:] - total[size:, :-size] + total[:-size, :-size]
 
 
-def _seen(scene: Scene) -> NDArray[np.bool_]:
+def _seen(scene: Example) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(scene.goal).all(axis=0))
 
 
-def _choose_blocks(scenes: Sequence[Scene], size: int, share: float, need: float, rng: np.random.Generator) -> Places:
+def _choose_blocks(scenes: Sequence[Example], size: int, share: float, need: float, rng: np.random.Generator) -> Places:
     """Held-out blocks of scenes of one shape, (row, column) each: the same places on every date."""
     usable = np.zeros([n // size for n in scenes[0].goal.shape[1:]], bool)
     for scene in scenes:
@@ -94,7 +75,9 @@ def _choose_blocks(scenes: Sequence[Scene], size: int, share: float, need: float
     return blocks[rng.permutation(len(blocks))[: max(count, 0)]]
 
 
-def split(scenes: Sequence[Scene], size: int, held_share: float, min_valid: float, seed: int) -> tuple[Places, Places]:
+def split(
+    scenes: Sequence[Example], size: int, held_share: float, min_valid: float, seed: int
+) -> tuple[Places, Places]:
     """Places of training patches, and of held-out patches that overlap none of them on any date.
 
     A block is held out at the same place of all scenes of one shape: the same field seen on
@@ -146,7 +129,7 @@ def _with_scene(index: int, places: NDArray[np.integer]) -> Places:
     return np.column_stack([np.full(len(places), index), places]).astype(np.int32)
 
 
-def measure(scenes: Sequence[Scene], held: Places, size: int) -> Scaling:
+def measure(scenes: Sequence[Example], held: Places, size: int) -> Scaling:
     """Means and standard deviations of what may be trained on; held-out blocks take no part."""
     channels, bands = len(scenes[0].inputs), len(scenes[0].goal)
     count, total, square = (np.zeros(channels + bands) for _ in range(3))
@@ -180,7 +163,7 @@ def window(image: FloatArray, row: int, column: int, shape: tuple[int, int], hal
 
 
 def cut(
-    scenes: Sequence[Scene], places: Places, size: int, halo: int, scaling: Scaling
+    scenes: Sequence[Example], places: Places, size: int, halo: int, scaling: Scaling
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Patches in units of the scaling.
 

@@ -9,87 +9,33 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from stfuse.networks import device, placed, weights
-from stfuse.patches import Places, Scaling, Scene, cut, measure, patch_size, split, turned
+from stfuse.learning.lessons import Example, Lesson
+from stfuse.learning.patches import Places, Scaling, cut, measure, patch_size, split, turned
+from stfuse.learning.plan import Plan
+from stfuse.learning.weights import device, placed, weights
 from stfuse.task import FloatArray, State
 
-__all__ = ["CURVE", "Plan", "masked_square", "train"]
+__all__ = ["CURVE", "masked_square", "train"]
 
 logger = logging.getLogger(__name__)
 
 CURVE = ("epoch", "train_loss", "held_loss", "seconds")
 """Columns of ``state["curve"]``, one row an epoch; epoch 0 is the untrained network."""
 
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""(said, goal, mask, inputs) -> scalar, all in units of the scaling, on one window of pixels."""
+
+Build = Callable[[int, int], nn.Module]
+"""(channels, bands) -> a network whose weights have begun."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How to train; every method's ``Params`` has these fields too.
-
-    Attributes
-    ----------
-    patch : int
-        Side of a training patch in fine pixels; smaller where the images are.
-    batch : int
-        Patches a step.
-    epochs, steps : int
-        At most so many epochs of so many steps. Steps are counted, never timed, so that a slow
-        machine trains the same network as a fast one.
-    learning_rate : float
-        Of Adam, at the beginning.
-    schedule : {"cosine", "constant"}
-        Cosine falls to 0 at the last step (Loshchilov and Hutter 2017, without restarts).
-    clip : float
-        Longest gradient; longer ones are shortened to it.
-    patience : int
-        Epochs without a better held-out loss after which training stops.
-    held_share : float
-        Share of the blocks of the images that is held out, 0..1.
-    min_valid : float
-        Observed share that a patch must have, 0..1.
-
-    Raises
-    ------
-    ValueError
-        If a number lies outside its range.
-    """
-
-    patch: int
-    batch: int
-    epochs: int
-    steps: int
-    learning_rate: float
-    schedule: Literal["cosine", "constant"]
-    clip: float
-    patience: int
-    held_share: float
-    min_valid: float
-
-    def __post_init__(self) -> None:
-        for name in ("patch", "batch", "epochs", "steps", "learning_rate", "clip", "patience"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, found {getattr(self, name)}.")
-        for name in ("held_share", "min_valid"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie in 0..1, below 1, found {getattr(self, name)}.")
-        if self.schedule not in ("cosine", "constant"):
-            raise ValueError(f"schedule must be cosine or constant, found {self.schedule!r}.")
-
-    @classmethod
-    def of(cls, params: Any) -> Plan:
-        """The plan that a method's parameters contain."""
-        return cls(**{name: getattr(params, name) for name in cls.__dataclass_fields__})
-
-
-def masked_square(said: Tensor, goal: Tensor, mask: Tensor) -> Tensor:
+def masked_square(said: Tensor, goal: Tensor, mask: Tensor, inputs: Tensor) -> Tensor:
     """Mean squared error over what is observed."""
     return ((said - goal).square() * mask).sum() / mask.sum().clamp(min=1)
 
@@ -113,7 +59,7 @@ def _repeatable(where: torch.device) -> Iterator[None]:
 class _Data:
     """The scenes, where patches lie in them, and how to scale them."""
 
-    scenes: Sequence[Scene]
+    scenes: Sequence[Example]
     train: Places
     held: Places
     size: int
@@ -146,12 +92,12 @@ def _held_loss(network: nn.Module, data: _Data, batch: int, loss: Loss) -> float
     with torch.inference_mode():
         for inputs, goal, mask in data.held_batches(batch):
             n = float(mask.sum())
-            total += float(loss(network(inputs), goal, mask)) * n
+            total += float(loss(network(inputs), goal, mask, inputs)) * n
             count += n
     return total / count if count else math.nan
 
 
-def _prepare(scenes: Sequence[Scene], plan: Plan, seed: int, halo: int, where: torch.device) -> _Data:
+def _prepare(scenes: Sequence[Example], plan: Plan, seed: int, halo: int, where: torch.device) -> _Data:
     size = patch_size(scenes, plan.patch)
     train, held = split(scenes, size, plan.held_share, plan.min_valid, seed)
     if not len(held):
@@ -164,27 +110,33 @@ def _prepare(scenes: Sequence[Scene], plan: Plan, seed: int, halo: int, where: t
 
 
 def train(
-    network: nn.Module,
-    scenes: Sequence[Scene],
+    lessons: Sequence[Lesson],
+    build: Build,
     plan: Plan,
     seed: int,
     halo: int,
     loss: Loss = masked_square,
+    align: int = 1,
+    tied: int = 0,
 ) -> State:
     """Train a network on patches of the scenes; the weights with the least held-out loss are kept.
 
     Parameters
     ----------
-    network : Module
-        Initialised. Takes (patch, channel, y + 2 halo, x + 2 halo), gives (patch, band, y, x), both in
-        standard deviations of the training data.
-    scenes : sequence of Scene
+    lessons : sequence of Lesson
+    build : callable
+        (channels, bands) -> initialised network that takes (patch, channel, y + 2 halo, x + 2 halo) and gives
+        (patch, band, y, x), both in standard deviations of the training data.
     seed : int
         Decides which blocks are held out and which patches are drawn and turned.
     halo : int
         Pixels of context that the network loses on every side.
     loss : callable
-        (said, goal, mask) -> scalar.
+        (said, goal, mask, inputs) -> scalar; inputs as the network sees them, with their halo.
+    align : int
+        First rows and columns of patches, and their sides, are multiples of it.
+    tied : int
+        So many leading channels are scaled as the goal's bands are, in that order: a network may add them up.
 
     Returns
     -------
@@ -198,8 +150,9 @@ def train(
     """
     where = device()
     with _repeatable(where):
+        scenes = [lesson.see((slice(0, lesson.shape[0]), slice(0, lesson.shape[1]))) for lesson in lessons]
         data = _prepare(scenes, plan, seed, halo, where)
-        placed(network, where)
+        network = placed(build(len(scenes[0].inputs), len(scenes[0].goal)), where)
         rows, best = _epochs(network, data, plan, seed, loss)
     logger.info("best of %d epochs: %d, held-out loss %.4g", len(rows) - 1, best[0], rows[best[0]][2])
     return {**best[1], "curve": np.array(rows, np.float64)}
@@ -224,7 +177,7 @@ def _epochs(
             for step in range((epoch - 1) * plan.steps, epoch * plan.steps):
                 inputs, goal, mask = data.draw(plan.batch, seed, step)
                 optimiser.zero_grad(set_to_none=True)
-                value = loss(network(inputs), goal, mask)
+                value = loss(network(inputs), goal, mask, inputs)
                 value.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(network.parameters(), plan.clip)
                 optimiser.step()

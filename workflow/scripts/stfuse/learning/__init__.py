@@ -1,0 +1,1 @@
+"""How networks learn and are used: plan, lessons, patches, the one training loop, states, inference."""

@@ -1,0 +1,73 @@
+"""What networks learn from: lessons, of which any window can be looked at, so that none need fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from stfuse.task import FloatArray, Sample, Task, Window
+from stfuse.tiles import reach
+
+__all__ = ["Example", "Lesson", "lessons_of"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a network sees of a window and what it should say.
+
+    Attributes
+    ----------
+    inputs : ndarray, shape (channel, y, x), float32
+        NaN where unknown; the network sees the channel's mean there.
+    goal : ndarray, shape (band, y, x), float32
+        NaN where nothing is to be learnt: unobserved, or predicted from gaps.
+    """
+
+    inputs: FloatArray
+    goal: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.inputs.shape[1:] != self.goal.shape[1:]:
+            raise ValueError(
+                f"Example expected inputs and goal alike, found {self.inputs.shape} and {self.goal.shape}."
+            )
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One date of one place to learn from, as large as it may be.
+
+    Attributes
+    ----------
+    shape : (y, x)
+        Pixels of its grid.
+    see : callable
+        Window (rows, columns as slices with numbers) -> `Example` of just these pixels. Called by several threads.
+    context : int
+        Pixels that a window needs around what is used of it.
+    """
+
+    shape: tuple[int, int]
+    see: Callable[[Window], Example]
+    context: int = 0
+
+
+def _see(sample: Sample, i: int, example: Callable[[Task, FloatArray], Example], window: Window) -> Example:
+    task = sample.crop(window)
+    return example(replace(task, dates=task.dates[i : i + 1]), sample.truth(window)[i])
+
+
+def lessons_of(samples: Iterable[Sample], example: Callable[[Task, FloatArray], Example]) -> list[Lesson]:
+    """A lesson for each date of each sample.
+
+    Parameters
+    ----------
+    example : callable
+        (task of one date, truth (band, y, x)) -> `Example` on the task's fine grid.
+    """
+    return [
+        Lesson((sample.grid.height, sample.grid.width), partial(_see, sample, i, example), reach(sample))
+        for sample in samples
+        for i in range(len(sample.dates))
+    ]
