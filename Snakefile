@@ -44,4 +44,5 @@ rule all:
         f"results/{config['report']}.html",
         # Named, so that a scene that was deleted comes back, and with it what depends on it.
         every_scene,
+        all_layers,
         "results/scores/all.csv" if anything_scored() else [],

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from stfuse.crops import Known
 from stfuse.grid import coarser, degrade, site_grid
 from stfuse.task import FloatArray, Series, Task
-from stfuse.tiles import Known
 from stfuse.truth import write_truth
 
 CRS = "EPSG:32631"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from stfuse.crops import Known
 from stfuse.grid import coarser, degrade, site_grid
 from stfuse.task import FloatArray, Series, Task
-from stfuse.tiles import Known
 
 SIX = ("blue", "green", "red", "nir08", "swir16", "swir22")
 DAYS = np.datetime64("2023-04-01") + 20 * np.arange(12)

@@ -19,7 +19,7 @@ from benchmarks import methods, one_run, tile
 from benchmarks.curves import PUBLIC, RATE, along, figure_of, names_of
 from benchmarks.land import Land
 from benchmarks.methods import Run, base_of, child, expected, machine, measured, own_window, plan
-from stfuse import tiles
+from stfuse import crops
 from stfuse.grid import degrade_inside
 from stfuse.methods import load
 from stfuse.needs import Needs
@@ -43,7 +43,7 @@ def test_a_part_of_the_land_has_the_values_of_the_whole(ratio: int) -> None:
     assert whole.fine.values.shape == (4, 2, 401, 401) and len(whole.coarse.dates) == 5
     assert whole.aux["sar"].bands == ("vv", "vh")
     for window in ((slice(0, 401), slice(300, 401)), (slice(97, 230), slice(33, 34)), (slice(399, 401), slice(0, 50))):
-        part, cut = land.crop(window), tiles.crop(whole, window)
+        part, cut = land.crop(window), crops.crop(whole, window)
         for one, other in ((part.fine, cut.fine), (part.coarse, cut.coarse), (part.aux["pan"], cut.aux["pan"])):
             np.testing.assert_array_equal(one.values, other.values)
             assert one.grid == other.grid and (one.dates == other.dates).all()

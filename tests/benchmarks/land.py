@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from stfuse.crops import covering
 from stfuse.grid import coarser, site_grid
 from stfuse.needs import Needs
 from stfuse.raster import NODATA, SCALE
 from stfuse.task import FloatArray, Series, Task, Window
-from stfuse.tiles import covering
 
 BANDS = ("red", "nir08", "green", "blue", "swir16", "swir22")
 AUX_BANDS = {"sar": ("vv", "vh")}

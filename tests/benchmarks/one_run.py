@@ -21,9 +21,9 @@ import psutil
 
 from benchmarks.land import TARGET, Land
 from stfuse import tiles
+from stfuse.crops import Known
 from stfuse.methods import Method, load, make_params
 from stfuse.task import Series, State, Task
-from stfuse.tiles import Known
 
 SMALL = 96
 """Least side of the first prediction, which compiles."""

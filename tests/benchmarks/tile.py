@@ -34,12 +34,13 @@ from benchmarks.curves import along, names_of
 from benchmarks.land import TARGET, Land, real
 from benchmarks.methods import FILES, machine
 from benchmarks.world import watch
+from stfuse.crops import MARGIN
 from stfuse.methods import load, make_params
 from stfuse.needs import read_needs
 from stfuse.raster import SCALE, image_file, read_image
 from stfuse.state import save_state
 from stfuse.task import FloatArray, Window
-from stfuse.tiles import MARGIN, pieces
+from stfuse.tiles import pieces
 from task_files import grid_entry
 
 BLOCK = 960

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import naive_kriging
 from factory import days, make_grid, make_sample, make_scene, make_task, punch
 from naive import block_mean
-from stfuse import tiles
+from stfuse import crops, tiles
 from stfuse.fusion import regression
 from stfuse.fusion.cells import axes
 from stfuse.fusion.kriging import Kernels, krige
@@ -163,7 +163,7 @@ def test_tiles_give_the_whole_with_pan_gaps_and_any_window(ratio: float, window:
 
 def test_pieces_gather_what_the_whole_has() -> None:
     task = unrelated(make_task((120, 120), **ONE))
-    pieces = tiles.pieces(tiles.Whole(task), 0, 50)
+    pieces = tiles.pieces(crops.Whole(task), 0, 50)
     whole, parts = prepare([task], {}, LOOSE), prepare(iter(pieces), {}, LOOSE)  # read once
     np.testing.assert_allclose(parts["coefficients"], whole["coefficients"], rtol=0, atol=1e-5)
     assert np.all(np.abs(np.log(parts["reach"] / whole["reach"])) < 0.3)  # pairs across pieces are not seen
@@ -177,7 +177,7 @@ def test_semivariograms_need_but_some_of_a_large_scene(monkeypatch: pytest.Monke
     cut, used = [], []
     monkeypatch.setattr(atprk, "fullest", lambda layers, side: (cut.append(side), fullest(layers, side))[1])
     monkeypatch.setattr(atprk, "pair_sums", lambda of, lags: (used.append(of.shape), pair_sums(of, lags))[1])
-    some = prepare(tiles.pieces(tiles.Whole(task), 0, 50), {}, replace(LOOSE, lags=8))
+    some = prepare(tiles.pieces(crops.Whole(task), 0, 50), {}, replace(LOOSE, lags=8))
     assert used == [(2, 14, 14)] * 3  # of nine pieces the 1st, 5th and 9th
     assert len(cut) == 7  # all of the first five, then every other one
     np.testing.assert_allclose(some["coefficients"], whole["coefficients"], rtol=0, atol=1e-5)  # of all cells

@@ -3,11 +3,11 @@ import pytest
 
 from small_scenes import SIX, rmse, sample
 from stfuse.channels import bracket, upsampled
+from stfuse.crops import Known
 from stfuse.errors import InputError
 from stfuse.methods import esrcnn
 from stfuse.networks.three_layer import three_layer
 from stfuse.task import Series, Task
-from stfuse.tiles import Known
 from stfuse.tiles import predict as predict_tiled
 
 QUICK = {"patch": 16, "batch": 4, "steps": 5, "epochs": 2}

@@ -11,7 +11,7 @@ import pytest
 
 import naive_fsdaf
 from factory import TURNS, days, make_grid, make_task
-from stfuse import tiles
+from stfuse import crops, tiles
 from stfuse.grid import coarser, degrade, degrade_inside
 from stfuse.methods import bilinear, fsdaf
 from stfuse.methods.fsdaf import Params, predict, prepare
@@ -189,13 +189,13 @@ def test_tiles_give_the_bits_of_the_whole(settings: dict[str, Any], ratio: float
 def test_learning_in_pieces_is_like_learning_at_once() -> None:
     task, params = make_task((120, 110), ratio=2.5, gaps=0.05, **TWO), Params(classes=4, clean=0)
     once = prepare([task], {}, params)
-    pieces = prepare(tiles.pieces(tiles.Whole(task), fsdaf.halo(params), 37), {}, params)
+    pieces = prepare(tiles.pieces(crops.Whole(task), fsdaf.halo(params), 37), {}, params)
     for key in ("accepted", "limits"):
         np.testing.assert_allclose(pieces[key], once[key], rtol=0, atol=5e-3)
     np.testing.assert_allclose(pieces["spread"], once["spread"], rtol=1e-6)
     np.testing.assert_allclose(pieces["centres"], once["centres"], rtol=0, atol=5e-3)
     np.testing.assert_allclose(pieces["change"], once["change"], rtol=0, atol=5e-3)
-    known = prepare(tiles.pieces(tiles.Whole(task), fsdaf.halo(params), 37), {"centres": once["centres"]}, params)
+    known = prepare(tiles.pieces(crops.Whole(task), fsdaf.halo(params), 37), {"centres": once["centres"]}, params)
     np.testing.assert_allclose(known["change"], once["change"], rtol=0, atol=1e-6)  # the very same cells
 
 

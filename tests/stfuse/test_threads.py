@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from factory import make_task
-from stfuse import tiles
+from stfuse import crops, tiles
 from stfuse.methods import atprk, estarfm, starfm, starfm_si
 from stfuse.task import Task
 from stfuse.threads import each, in_order
@@ -67,7 +67,7 @@ def test_each_works_on_a_list_and_on_the_pieces_of_a_scene() -> None:
             meet.wait()  # four pieces by two threads
         return piece.fine.values[..., *piece.core]
 
-    pieces = tiles.pieces(tiles.Whole(task), 3, 30, threads=2)
+    pieces = tiles.pieces(crops.Whole(task), 3, 30, threads=2)
     for found in (each(pieces, core), each(list(pieces), core)):
         for values, piece in zip(found, pieces, strict=True):
             np.testing.assert_array_equal(values, core(piece))
@@ -82,7 +82,7 @@ def test_what_a_scene_is_prepared_with_does_not_depend_on_threads(method: Any) -
         """Pieces that must be worked on by `each`."""
 
         def __init__(self, threads: int) -> None:
-            own: Any = tiles.pieces(tiles.Whole(task), method.halo(params), 30, threads)
+            own: Any = tiles.pieces(crops.Whole(task), method.halo(params), 30, threads)
             self.each = own.each
 
     one, three = (method.prepare(Pieces(threads), {}, params) for threads in (1, 3))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factory import make_grid, make_task
-from stfuse import tiles
+from stfuse import crops, tiles
 from stfuse.errors import InputError
 from stfuse.grid import coarser, degrade, regrid
 from stfuse.needs import Needs
@@ -64,18 +64,18 @@ def test_auxiliary_grids_are_cropped_with_their_own_pixels() -> None:
     task = make_task((90, 61), references=("2018-05-01",), aux={"pan": ("pan",)})
     whole = tiles.predict("m", method(from_aux), task, {}, None)
     np.testing.assert_array_equal(tiles.predict("m", method(from_aux), task, {}, None, size=20), whole)
-    part = tiles.crop(task, (slice(30, 40), slice(30, 40)))
+    part = crops.crop(task, (slice(30, 40), slice(30, 40)))
     assert part.fine.values.shape == (1, 2, 10, 10)
     assert part.aux["pan"].values.size < task.aux["pan"].values.size
     assert part.coarse.values.shape[2:] == (
-        4 + 2 * tiles.MARGIN,
-        4 + 2 * tiles.MARGIN,
+        4 + 2 * crops.MARGIN,
+        4 + 2 * crops.MARGIN,
     )  # rows 30..40 touch 4 coarse ones
 
 
 def test_a_crop_copies_nothing_and_keeps_places() -> None:
     task = make_task((60, 60), ratio=2.5, references=("2018-05-01",))
-    part = tiles.crop(task, (slice(10, 40), slice(20, 60)))
+    part = crops.crop(task, (slice(10, 40), slice(20, 60)))
     assert np.shares_memory(part.fine.values, task.fine.values) and np.shares_memory(
         part.coarse.values, task.coarse.values
     )
@@ -89,7 +89,7 @@ def test_a_grid_in_another_crs_is_given_whole() -> None:
     task = make_task((60, 60), references=("2018-05-01",))
     away = coarser(make_grid((60, 60)), 3)
     turned = replace(task, coarse=replace(task.coarse, grid=type(away)(away.shape, away.affine, "EPSG:32632")))
-    assert tiles.crop(turned, (slice(0, 5), slice(0, 5))).coarse.values.shape == task.coarse.values.shape
+    assert crops.crop(turned, (slice(0, 5), slice(0, 5))).coarse.values.shape == task.coarse.values.shape
 
 
 def test_a_method_without_halo_sees_the_whole_scene() -> None:
@@ -103,7 +103,7 @@ def test_a_method_without_halo_sees_the_whole_scene() -> None:
     tiles.predict("m", method(predict, halo=None), task, {}, None, size=10)
     assert shapes == [(50, 40)]
     tiles.predict("m", method(predict, halo=1), task, {}, None, size=10)
-    assert len(shapes) == 21 and max(s[0] for s in shapes[1:]) <= 10 + 2 * (1 + 3 * tiles.MARGIN)
+    assert len(shapes) == 21 and max(s[0] for s in shapes[1:]) <= 10 + 2 * (1 + 3 * crops.MARGIN)
 
 
 def test_prepare_goes_through_the_whole_scene_before_the_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,7 @@ def test_prepare_goes_through_the_whole_scene_before_the_tiles(monkeypatch: pyte
     values = tiles.predict("m", method(predict, prepare=prepare), task, {}, None, size=10)
     assert calls == [[(50, 40)]] * 2  # pieces of `SIZE`, whatever the size of the tiles
     np.testing.assert_array_equal(values, np.float32(task.fine.values.mean(dtype=np.float64)))
-    parts = [p.fine.values[..., *p.core] for p in tiles.pieces(tiles.Whole(task), 3, size=30)]
+    parts = [p.fine.values[..., *p.core] for p in tiles.pieces(crops.Whole(task), 3, size=30)]
     assert [part.shape[2:] for part in parts] == [(30, 30), (30, 10), (20, 30), (20, 10)]
     assert sum(part.sum(dtype=np.float64) for part in parts) == pytest.approx(task.fine.values.sum(dtype=np.float64))
 

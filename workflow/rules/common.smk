@@ -42,6 +42,10 @@ def method_file(name):
     return SCRIPTS / "stfuse" / "methods" / f"{METHODS[name].get('file', name)}.py"
 
 
+# What an entry says of how often and from what a method runs; the rest are the settings of its file.
+ABOUT_RUNS = {"file", "seeds", "references", "layers"}
+
+
 def method_needs(name):
     """What a configured method needs; also refuses a missing file, misspelt settings and references it cannot use."""
     path = method_file(name)
@@ -49,12 +53,15 @@ def method_needs(name):
         raise WorkflowError(
             f"Method {name}: there is no {path}. Cure: add the file or correct `methods:` in the config."
         )
-    unknown = set(METHODS[name]) - {"file", "seeds", "references"} - read_params(path)
+    unknown = set(METHODS[name]) - ABOUT_RUNS - read_params(path)
     if unknown:
         raise WorkflowError(
             f"Method {name} has no setting {sorted(unknown)}. Cure: use {sorted(read_params(path))} in `methods:`."
         )
-    return with_references(read_needs(path), METHODS[name].get("references"), name)
+    needs = with_references(read_needs(path), METHODS[name].get("references"), name)
+    if METHODS[name].get("layers") and not needs.layers:
+        raise WorkflowError(f"Method {name} has no layers to show. Cure: leave the line `layers:` out.")
+    return needs
 
 
 checked("config")

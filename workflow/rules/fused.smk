@@ -20,7 +20,7 @@ rule fuse:
     threads: fusing_threads
     resources:
         mem_mb=fusing_memory,
-        runtime=runtime,
+        runtime=fusing_runtime,
         gpu=gpus,
     params:
         code=code_with_method("fused"),
@@ -30,3 +30,31 @@ rule fuse:
         variable=variable,
     script:
         "../scripts/fused.py"
+
+
+rule show_layers:
+    """What {wildcards.method} shows of how it predicts {wildcards.date} at {wildcards.site}."""
+    input:
+        images=fused_inputs,
+        state=state_of,
+    output:
+        "results/fused/{experiment}/{site}/{method}/seed{seed}/{date}_layers.tif",
+    log:
+        "results/logs/fused/{experiment}/{site}/{method}/seed{seed}/{date}_layers.log",
+    benchmark:
+        "results/benchmarks/fused/{experiment}/{site}/{method}/seed{seed}/{date}_layers.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: fusing_threads
+    resources:
+        mem_mb=fusing_memory,
+        runtime=fusing_runtime,
+        gpu=gpus,
+    params:
+        code=code_with_method("fused_layers"),
+        sample=fused_sample,
+        method=method_entry,
+        bands=experiment_bands,
+        variable=variable,
+    script:
+        "../scripts/fused_layers.py"

@@ -19,12 +19,41 @@ rule train:
         "../../envs/torch.yaml"
     threads: training_threads
     resources:
-        mem_mb=memory,
-        runtime=runtime,
+        mem_mb=training_memory,
+        runtime=training_runtime,
         gpu=gpus,
     params:
         code=code_with_method("model"),
         samples=training_samples,
+        method=method_entry,
+        bands=experiment_bands,
+        variable=variable,
+        seed=seed_of,
+    script:
+        "../scripts/model.py"
+
+
+rule train_for_date:
+    """Let {wildcards.method} learn for {wildcards.date} from what that date is predicted from."""
+    input:
+        samples=target_files,
+    output:
+        state="results/model/{experiment}/{trainset}/{method}/seed{seed}/{date}.npz",
+        curve="results/model/{experiment}/{trainset}/{method}/seed{seed}/{date}.csv",
+    log:
+        "results/logs/model/{experiment}/{trainset}/{method}/seed{seed}/{date}.log",
+    benchmark:
+        "results/benchmarks/model/{experiment}/{trainset}/{method}/seed{seed}/{date}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: training_threads
+    resources:
+        mem_mb=training_memory,
+        runtime=training_runtime,
+        gpu=gpus,
+    params:
+        code=code_with_method("model"),
+        samples=target_samples,
         method=method_entry,
         bands=experiment_bands,
         variable=variable,

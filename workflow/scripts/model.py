@@ -14,7 +14,7 @@ from stfuse.state import save_state
 if TYPE_CHECKING:
     snakemake: Any
 
-CURVE = ("epoch", "train_loss", "held_loss", "seconds")
+CURVE = ("stage", "epoch", "train_loss", "held_loss", "learning_rate", "seconds", "waiting")
 
 
 def train(
@@ -53,8 +53,8 @@ def train(
     with whole(curve) as part, part.open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(CURVE)
-        for epoch, train_loss, held_loss, seconds in rows:
-            table.writerow([int(epoch), f"{train_loss:.6g}", f"{held_loss:.6g}", f"{seconds:.1f}"])
+        for stage, epoch, *values in rows:
+            table.writerow([int(stage), int(epoch), *(f"{value:.6g}" for value in values)])
 
 
 def _ratio(samples: list[dict[str, Any]]) -> float | None:

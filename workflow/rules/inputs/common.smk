@@ -8,7 +8,7 @@ def seeds(method):
 
 def method_entry(wildcards):
     """A method's own settings, so that changing one reruns only that method."""
-    settings = {k: v for k, v in METHODS[wildcards.method].items() if k not in ("file", "seeds", "references")}
+    settings = {k: v for k, v in METHODS[wildcards.method].items() if k not in ABOUT_RUNS}
     return {"name": wildcards.method, "file": method_file(wildcards.method).stem, "settings": settings}
 
 
@@ -84,9 +84,18 @@ def bands_of(site, sensor):
 
 
 def memory(wildcards, attempt):
-    """Megabytes: what the libraries take, and the site's pixels; more with a network, more at each attempt."""
-    learns = getattr(wildcards, "method", None) in METHODS and NEEDS[wildcards.method].samples != "none"
-    return attempt * int(1500 + 600 * megapixels(wildcards)) * (2 if learns else 1)
+    """Megabytes: what the libraries take, and the site's pixels; more at each attempt."""
+    return attempt * int(1500 + 600 * megapixels(wildcards))
+
+
+def runtime(wildcards, attempt):
+    """Minutes: generous for a laptop-sized site, growing with its area; more at each attempt."""
+    return attempt * int(10 + 20 * megapixels(wildcards))
+
+
+def learns(wildcards):
+    """Whether a job's method learns."""
+    return NEEDS[wildcards.method].samples != "none"
 
 
 def fusing_threads(wildcards):
@@ -95,16 +104,34 @@ def fusing_threads(wildcards):
 
 
 def fusing_memory(wildcards, threads, attempt):
-    """Megabytes: scenes are read window by window, so what counts is windows worked on at a time, and references."""
-    if NEEDS[wildcards.method].samples != "none":
-        return memory(wildcards, attempt)
+    """Megabytes: scenes are read window by window, so what counts is windows worked on at a time, and references.
+
+    A network works on one window at a time, in as many pieces at once as there is memory for.
+    """
+    if learns(wildcards):
+        return attempt * int(2500 + 100 * NEEDS[wildcards.method].cost + 75 * len(fused_sample(wildcards)["fine"]))
     return attempt * (1000 + threads * (350 + 75 * len(fused_sample(wildcards)["fine"])))
 
 
-def runtime(wildcards, attempt):
-    """Minutes: generous for a laptop-sized site, growing with its area; more with a network, more at each attempt."""
-    learns = getattr(wildcards, "method", None) in METHODS and NEEDS[wildcards.method].samples != "none"
-    return attempt * int(10 + 20 * megapixels(wildcards)) * (3 if learns else 1)
+def fusing_runtime(wildcards, attempt):
+    """Minutes, generous for one old core: by the site's area and what a pixel costs the method."""
+    return attempt * int(10 + 20 * megapixels(wildcards) * max(1, NEEDS[wildcards.method].cost / 2))
+
+
+def training_threads(wildcards):
+    """Two threads for small networks, which gain little beyond; more for large ones."""
+    return (8 if NEEDS[wildcards.method].cost > 4 else 2) if learns(wildcards) else 1
+
+
+def training_memory(wildcards, attempt):
+    """Megabytes: images are read block by block and at most a gigabyte of them is kept, whatever the site's size."""
+    return attempt * (int(3500 + 150 * NEEDS[wildcards.method].cost) if learns(wildcards) else 1500)
+
+
+def training_runtime(wildcards, attempt):
+    """Minutes: what a pixel costs the network; the site's area for the first look at all of it. A killed job goes on."""
+    cost = NEEDS[wildcards.method].cost if learns(wildcards) else 0
+    return attempt * int(10 + 20 * cost + 5 * megapixels(wildcards))
 
 
 def megapixels(wildcards):

@@ -108,16 +108,25 @@ def learned(experiment, site):
     return [(m, seed) for m in methods_at(experiment, site) if NEEDS[m].samples != "none" for seed in seeds(m)]
 
 
+def trainings(wildcards):
+    """Name -> curve of every training of an experiment at a site; some methods learn for each date anew."""
+    experiment, site, found = EXPERIMENTS[wildcards.experiment], wildcards.site, {}
+    for m, seed in learned(experiment, site):
+        anew = NEEDS[m].samples == "target"
+        for case in method_cases(experiment, site, m)[: None if anew else 1]:
+            name = f"{m} {case.target} (seed {seed})" if anew else f"{m} (seed {seed})"
+            found[name] = learned_by(experiment, site, m, seed, case.target).replace(".npz", ".csv")
+    return found
+
+
 def training_runs(wildcards):
-    """Names of the training runs of an experiment."""
-    return [f"{m} (seed {seed})" for m, seed in learned(EXPERIMENTS[wildcards.experiment], wildcards.site)]
+    """Names of the trainings of an experiment at a site."""
+    return list(trainings(wildcards))
 
 
 def training_curves(wildcards):
     """Their curves."""
-    experiment = EXPERIMENTS[wildcards.experiment]
-    folder = f"results/model/{wildcards.experiment}/{trainset(experiment, wildcards.site)}"
-    return [f"{folder}/{m}/seed{seed}.csv" for m, seed in learned(experiment, wildcards.site)]
+    return list(trainings(wildcards).values())
 
 
 def source_names(wildcards):

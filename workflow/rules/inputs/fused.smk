@@ -25,17 +25,31 @@ def method_cases(experiment, site, method):
     return found
 
 
-def fused_sample(wildcards):
+def predicted_from(name, site, method, date):
     """The inputs of one prediction; no truth among them."""
-    experiment, method = EXPERIMENTS[wildcards.experiment], wildcards.method
-    found = [c for c in method_cases(experiment, wildcards.site, method) if c.target == wildcards.date]
+    experiment = EXPERIMENTS[name]
+    found = [c for c in method_cases(experiment, site, method) if c.target == date]
     if not found:
         raise InputError(
-            f"{wildcards.date} is no target of {method} in {wildcards.experiment} at {wildcards.site}",
+            f"{date} is no target of {method} in {name} at {site}",
             "see results/raw/<site>/scenes.csv for the dates, or name it under `targets:`",
         )
-    one = sample(experiment, wildcards.site, method, found[0], experiment["protocol"] == "reduced")
-    return one | {"truth": None}
+    return sample(experiment, site, method, found[0], experiment["protocol"] == "reduced") | {"truth": None}
+
+
+def fused_sample(wildcards):
+    """The inputs of a job's prediction."""
+    return predicted_from(wildcards.experiment, wildcards.site, wildcards.method, wildcards.date)
+
+
+def all_layers(wildcards):
+    """What methods show of how they predict, where their entries ask for it."""
+    found = []
+    for name, experiment in EXPERIMENTS.items():
+        for site, method, seed in runs(experiment):
+            if METHODS[method].get("layers"):
+                found += [f.replace(".tif", "_layers.tif") for f in fused_images(experiment, site, method, seed)]
+    return found
 
 
 def fused_inputs(wildcards):
@@ -44,10 +58,10 @@ def fused_inputs(wildcards):
 
 
 def state_of(wildcards):
-    """What the method learned for the site."""
-    experiment = EXPERIMENTS[wildcards.experiment]
-    name = trainset(experiment, wildcards.site)
-    return f"results/model/{wildcards.experiment}/{name}/{wildcards.method}/seed{wildcards.seed}.npz"
+    """What the method learned for the site, or for just that date."""
+    return learned_by(
+        EXPERIMENTS[wildcards.experiment], wildcards.site, wildcards.method, wildcards.seed, wildcards.date
+    )
 
 
 def fused_images(experiment, site, method, seed):

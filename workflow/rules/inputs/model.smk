@@ -6,6 +6,13 @@ def trainset(experiment, site):
     return site if experiment["train"] == "site" else experiment["train"]
 
 
+def learned_by(experiment, site, method, seed, date):
+    """The state that a date is predicted with."""
+    if NEEDS[method].samples == "target":
+        return f"results/model/{experiment['name']}/{site}/{method}/seed{seed}/{date}.npz"
+    return f"results/model/{experiment['name']}/{trainset(experiment, site)}/{method}/seed{seed}.npz"
+
+
 def trained_on(wildcards):
     """The sites of a training set."""
     experiment = EXPERIMENTS[wildcards.experiment]
@@ -28,6 +35,21 @@ def training_samples(wildcards):
     return found
 
 
+def target_sample(wildcards):
+    """What a date is predicted from, for methods that learn from just that; there is no truth in it."""
+    return predicted_from(wildcards.experiment, wildcards.trainset, wildcards.method, wildcards.date)
+
+
+def target_samples(wildcards):
+    """The same, as the only one to learn from."""
+    return [target_sample(wildcards)]
+
+
+def target_files(wildcards):
+    """The files of that sample."""
+    return inputs_of(target_sample(wildcards))
+
+
 def training_files(wildcards):
     """The files of the training samples."""
     return sorted({f for one in training_samples(wildcards) for f in [*inputs_of(one), one["truth"]]})
@@ -46,8 +68,3 @@ def experiment_bands(wildcards):
 def seed_of(wildcards):
     """The seed of every random draw of a training."""
     return int(wildcards.seed)
-
-
-def training_threads(wildcards):
-    """Two threads for what learns: beyond, small networks gain little."""
-    return 2 if NEEDS[wildcards.method].samples != "none" else 1

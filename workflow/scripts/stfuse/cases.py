@@ -258,9 +258,10 @@ def training_cases(experiment: Mapping[str, Any], days: Days, needs: Needs) -> l
     """What a method learns from: cases whose truth is no test date and sees no hidden image.
 
     ``samples="wald"`` (and every method in a `reduced` experiment): clear coarse dates, to be degraded.
-    ``samples="pairs"``: clear fine dates with a coarse image within ``pair_days``.
+    ``samples="pairs"``: clear fine dates with a coarse image within ``pair_days``. ``samples="target"`` learns from
+    what it predicts from, which is a case and has no truth.
     """
-    if needs.samples == "none":
+    if needs.samples in ("none", "target"):
         return []
     fine, coarse = experiment["fine"], experiment["coarse"]
     unseen = hidden(experiment, days)

@@ -2,14 +2,63 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from fractions import Fraction
+from typing import NamedTuple
+
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from stfuse.grid import regrid
-from stfuse.task import FloatArray, Series
+from stfuse.learning.lessons import Example, Lesson
+from stfuse.task import FloatArray, Series, Window
 
-__all__ = ["bracket", "gaps", "upsampled"]
+__all__ = ["Nesting", "Repeated", "aligned", "bracket", "gaps", "nesting", "repeated", "upsampled"]
+
+SAME = 1e-4
+"""Fine pixels within which edges of the two grids count as one."""
+
+
+class Nesting(NamedTuple):
+    """How coarse pixels lie in fine ones.
+
+    Attributes
+    ----------
+    ratio : Fraction
+        Coarse pixel / fine pixel, p/q with q of 1 or 2: after p fine pixels the edges of both meet again.
+    row, column : int
+        The fine pixel, 0..p-1, with which the first such cell begins.
+    edges : (int, int)
+        Top and left edge of the first coarse pixel in 1/q fine pixels from the fine corner.
+    exact : bool
+        Whether the coarse grid lies so itself. Else this is the nearest grid that does.
+    """
+
+    ratio: Fraction
+    row: int
+    column: int
+    edges: tuple[int, int]
+    exact: bool
+
+
+class Repeated(NamedTuple):
+    """A coarse image on the fine grid, every value repeated over its fine pixels.
+
+    Attributes
+    ----------
+    values : ndarray, shape (band, y, x), float32
+    ratio : Fraction
+    row, column : int
+        See `Nesting`.
+    """
+
+    values: FloatArray
+    ratio: Fraction
+    row: int
+    column: int
 
 
 def upsampled(series: Series, date: np.datetime64, grid: GeoBox) -> FloatArray:
@@ -44,3 +93,82 @@ def bracket(dates: NDArray[np.datetime64], date: np.datetime64) -> tuple[int, in
 def gaps(inputs: FloatArray) -> NDArray[np.bool_]:
     """Pixels (y, x) at which any channel of (channel, y, x) is unknown."""
     return np.asarray(~np.isfinite(inputs).all(axis=0))
+
+
+def nesting(coarse: GeoBox, fine: GeoBox) -> Nesting:
+    """How a coarse grid lies in a fine one, or how the nearest one does that lies in it with p/q, q of 1 or 2.
+
+    A window of either grid has the same cells on the ground as the whole: where the coarse grid has another
+    ratio, its stand-in is laid from the CRS's origin, where it is merely shifted, from its own edges.
+    """
+    to_fine = ~fine.affine @ coarse.affine
+    size = abs(to_fine.a)
+    ratio = min((Fraction(max(round(size * q), q), q) for q in (1, 2)), key=lambda f: (abs(float(f) - size), f))
+    p, q = ratio.numerator, ratio.denominator
+    upright = coarse.crs == fine.crs and abs(to_fine.b) + abs(to_fine.d) < SAME
+    alike = upright and all(abs(s - p / q) * max(fine.shape) < SAME * size for s in (to_fine.a, to_fine.e))
+    if alike:
+        starts = to_fine.f * q, to_fine.c * q
+        # A hair above a half, so that noise cannot move one window's cells and not another's.
+        edges = math.floor(starts[0] + 0.5 + SAME), math.floor(starts[1] + 0.5 + SAME)
+        exact = all(abs(start - edge) < SAME for start, edge in zip(starts, edges, strict=True))
+    else:
+        own = fine.affine
+        top, left = math.floor(own.f / own.e + SAME), math.floor(own.c / own.a + SAME)
+        edges, exact = (-top * q, -left * q), False
+    turn = pow(q, -1, p) if p > 1 else 0
+    return Nesting(ratio, edges[0] * turn % p, edges[1] * turn % p, edges, exact)
+
+
+def repeated(series: Series, date: np.datetime64, grid: GeoBox) -> Repeated:
+    """The series' image nearest to `date` on a finer grid, every value repeated over the pixels it covers.
+
+    Fine column j holds the coarse column in which its middle lies, floor((j + 0.5) / ratio) from a common corner;
+    a middle on an edge belongs to what follows. A network that knows the ratio finds every coarse value again,
+    in windows too that begin with a cell. A grid that does not nest with p/q, q of 1 or 2, is first brought to the
+    nearest one that does by bicubic convolution.
+
+    Parameters
+    ----------
+    series : Series
+        On a coarser grid.
+    grid : GeoBox
+        The fine grid.
+
+    Returns
+    -------
+    Repeated
+        NaN where the coarse image is, and outside it.
+    """
+    values, lie = series.values[series.nearest(date)], nesting(series.grid, grid)
+    p, q = lie.ratio.numerator, lie.ratio.denominator
+    # (j + 0.5 - edge / q) q / p, rounded down, in whole numbers.
+    index = [((2 * np.arange(n) + 1) * q - 2 * edge) // (2 * p) for n, edge in zip(grid.shape, lie.edges, strict=True)]
+    if not lie.exact:
+        first = [int(i[0]) for i in index]
+        corner = [(edge + p * k) / q for edge, k in zip(lie.edges, first, strict=True)]
+        own = GeoBox(
+            (int(index[0][-1]) - first[0] + 1, int(index[1][-1]) - first[1] + 1),
+            grid.affine @ Affine.translation(corner[1], corner[0]) @ Affine.scale(p / q),
+            grid.crs,
+        )
+        values = regrid(values, series.grid, own, "cubic")
+        index = [i - k for i, k in zip(index, first, strict=True)]
+    out = np.full((len(values), *grid.shape), np.nan, np.float32)
+    rows, columns = ((i >= 0) & (i < n) for i, n in zip(index, values.shape[1:], strict=True))
+    inside = np.ix_(np.arange(len(values)), rows, columns)
+    out[inside] = values[:, index[0][rows][:, None], index[1][columns][None, :]]
+    return Repeated(out, lie.ratio, lie.row, lie.column)
+
+
+def aligned(lesson: Lesson, row: int, column: int) -> Lesson:
+    """The lesson without its first rows and columns, so that it begins with a cell of `repeated`."""
+
+    def see(window: Window) -> Example:
+        rows, columns = window
+        return lesson.see(
+            (slice(rows.start + row, rows.stop + row), slice(columns.start + column, columns.stop + column))
+        )
+
+    height, width = lesson.shape
+    return replace(lesson, shape=(height - row, width - column), see=see) if row or column else lesson

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from stfuse.crops import covering
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
 from stfuse.raster import read_series
 from stfuse.task import EVERYWHERE, FloatArray, Series, Task, Window
-from stfuse.tiles import covering
 
 __all__ = ["SampleFiles", "TaskFiles", "grid_of", "read_task"]
 

@@ -37,12 +37,19 @@ class Needs:
         Auxiliary series without which the method cannot run.
     uses : tuple of str
         Auxiliary series that the method uses where the experiment has them.
+    beside : tuple of str
+        Auxiliary series that the method uses where the experiment has them, of the reference dates and never
+        degraded: what the fine sensor saw in its own pixels, say.
     samples : {"none", "wald", "pairs", "target"}
         What `fit` learns from: nothing, degraded pairs whose truth is the observed coarse
         image (Wald protocol), coarse images whose truth is the fine image of that date, or
         the very images that a date is predicted from, anew for each target date and without its truth.
+    layers : bool
+        Whether the method can show how it predicted, by its function ``layers``.
     gpu : bool
         Whether training and prediction gain from a GPU.
+    cost : float
+        Memory and time of its jobs beside those of a three-layer network, which is 1.
     """
 
     references: References = "none"
@@ -51,8 +58,11 @@ class Needs:
     pairs: bool = False
     aux: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     samples: Samples = "none"
+    layers: bool = False
     gpu: bool = False
+    cost: float = 1.0
 
 
 def with_references(needs: Needs, asked: References | None, name: str) -> Needs:

@@ -9,16 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
 from tqdm import tqdm
 
+from stfuse.crops import Known, Whole, covering, crop, reach  # noqa: F401
 from stfuse.errors import InputError
 from stfuse.methods import Method
-from stfuse.task import FloatArray, Scene, Series, State, Task, Window
+from stfuse.task import FloatArray, Scene, State, Task, Window
 from stfuse.threads import in_order
 
-__all__ = ["SIZE", "Known", "Tile", "Whole", "covering", "crop", "pieces", "plan", "predict", "predict_into", "reach"]
+__all__ = ["SIZE", "Tile", "each_tile", "pieces", "plan", "predict", "predict_into"]
 
 R = TypeVar("R")
 
@@ -27,66 +26,6 @@ SIZE = 1024
 
 LEAST = 128
 """Fewest of them, where a scene is cut so that every thread has work."""
-
-MARGIN = 4
-"""Coarse pixels read around a tile beyond the method's halo.
-
-Lanczos reaches 3 coarse pixels, and a degraded reference needs the whole coarse pixel at its end. Whatever
-a method does with coarse images within this reach is therefore right where its own halo begins.
-"""
-
-
-class _InMemory:
-    """What a task that is in memory shows of itself."""
-
-    task: Task
-
-    @property
-    def grid(self) -> GeoBox:
-        """The fine grid."""
-        return self.task.fine.grid
-
-    @property
-    def grids(self) -> Iterable[GeoBox]:
-        """The grids of the coarse and the auxiliary series."""
-        return [self.task.coarse.grid, *(series.grid for series in self.task.aux.values())]
-
-    @property
-    def bands(self) -> tuple[str, ...]:
-        """Bands of the prediction."""
-        return self.task.fine.bands
-
-    @property
-    def dates(self) -> NDArray[np.datetime64]:
-        """Dates to predict."""
-        return self.task.dates
-
-    def crop(self, window: Window) -> Task:
-        """The task for a window of the fine grid; nothing is copied."""
-        return crop(self.task, window)
-
-
-@dataclass(frozen=True)
-class Whole(_InMemory):
-    """A scene that is in memory; see `Scene`."""
-
-    task: Task
-
-
-@dataclass(frozen=True)
-class Known(_InMemory):
-    """A sample that is in memory, its truth of shape (time, band, y, x); see `Sample`."""
-
-    task: Task
-    values: FloatArray
-
-    def __iter__(self) -> Iterator[Any]:
-        """Task and truth, to be taken apart as a pair."""
-        return iter((self.task, self.values))
-
-    def truth(self, window: Window) -> FloatArray:
-        """The truth of a window; nothing is copied."""
-        return self.values[..., *window]
 
 
 @dataclass(frozen=True)
@@ -131,44 +70,6 @@ def plan(shape: tuple[int, int], size: tuple[int, int], context: int) -> Iterato
     for rows, outer_rows in pieces(shape[0], size[0]):
         for columns, outer_columns in pieces(shape[1], size[1]):
             yield Tile((rows, columns), (outer_rows, outer_columns))
-
-
-def covering(grid: GeoBox, part: GeoBox) -> Window:
-    """The window of a coarse grid that covers `part` with MARGIN pixels around; all of it if the two are turned."""
-    to_grid = ~grid.affine @ part.affine
-    if grid.crs != part.crs or abs(to_grid.b) + abs(to_grid.d) > 1e-9:
-        return slice(0, grid.height), slice(0, grid.width)
-
-    def cover(scale: float, start: float, count: int, limit: int) -> slice:
-        ends = sorted((start, start + scale * count))
-        first, last = math.floor(ends[0] + 1e-6) - MARGIN, math.ceil(ends[1] - 1e-6) + MARGIN
-        first = min(max(first, 0), limit)
-        return slice(first, min(max(last, first), limit))
-
-    return (
-        cover(to_grid.e, to_grid.f, part.height, grid.height),
-        cover(to_grid.a, to_grid.c, part.width, grid.width),
-    )
-
-
-def _cut(series: Series, window: Window) -> Series:
-    """A view of the series' window; nothing is copied."""
-    return Series(series.values[..., *window], series.dates, series.bands, series.grid[window])
-
-
-def crop(task: Task, window: Window) -> Task:
-    """The task for a window of its fine grid: fine images by pixels, the others by what covers them."""
-    fine = _cut(task.fine, window)
-    coarse = _cut(task.coarse, covering(task.coarse.grid, fine.grid))
-    aux = {name: _cut(series, covering(series.grid, fine.grid)) for name, series in task.aux.items()}
-    return Task(fine, coarse, task.ratio, task.dates, aux)
-
-
-def reach(scene: Scene) -> int:
-    """Fine pixels around a window that resampling on the scene's coarsest grid may look at."""
-    own = abs(scene.grid.affine.a)
-    coarsest = max((abs(grid.affine.a) / own for grid in scene.grids), default=1.0)
-    return math.ceil(MARGIN * max(coarsest, 1.0))
 
 
 @dataclass(frozen=True)
@@ -227,6 +128,40 @@ def _tiles(scene: Scene, halo: int | None, size: int, threads: int) -> list[Tile
     return list(plan((height, width), (rows, columns), reach(scene) + (halo or 0)))
 
 
+def each_tile(
+    put: Callable[[Window, FloatArray], None],
+    work: Callable[[Task], FloatArray],
+    scene: Scene,
+    halo: int | None,
+    size: int = SIZE,
+    threads: int = 1,
+    name: str = "",
+) -> None:
+    """Give `put` what `work` makes of a scene, window by window.
+
+    Parameters
+    ----------
+    put : function
+        Takes the window (rows, columns) and values, shape (..., y, x), of each tile in turn.
+    work : function
+        Takes a task, its core and `halo` fine pixels around it, gives (..., y, x) for all of it.
+    name : str
+        For the progress bar.
+    """
+    tiles = _tiles(scene, halo, size, threads)
+
+    def made(tile: Tile) -> FloatArray:
+        return work(_read(scene, tile))[..., *tile.inner].copy()
+
+    # disable=None: no bar where nobody watches.
+    bar = tqdm(total=math.prod(scene.grid.shape), unit="px", unit_scale=True, desc=name, disable=None)
+    # Put by the caller's own thread: what several threads write to one file, GDAL keeps in memory.
+    with closing(bar), closing(in_order(made, tiles, threads)) as done:
+        for tile, values in zip(tiles, done, strict=True):
+            put(tile.core, values)
+            bar.update(math.prod(values.shape[-2:]))
+
+
 def predict_into(
     put: Callable[[Window, FloatArray], None],
     name: str,
@@ -263,18 +198,11 @@ def predict_into(
     halo = method.halo(params)
     at_a_time = 1 if method.NEEDS.gpu or halo is None else threads
     state = cast(State, prepare(pieces(scene, halo, threads=at_a_time), state, params)) if prepare else state
-    tiles = _tiles(scene, halo, size, at_a_time)
-    # disable=None: no bar where nobody watches.
-    bar = tqdm(total=math.prod(scene.grid.shape), unit="px", unit_scale=True, desc=name, disable=None)
 
-    def work(tile: Tile) -> FloatArray:
-        return _predict_once(name, method, _read(scene, tile), state, params)[..., *tile.inner].copy()
+    def work(task: Task) -> FloatArray:
+        return _predict_once(name, method, task, state, params)
 
-    # Put by the caller's own thread: what several threads write to one file, GDAL keeps in memory.
-    with closing(bar), closing(in_order(work, tiles, at_a_time)) as done:
-        for tile, values in zip(tiles, done, strict=True):
-            put(tile.core, values)
-            bar.update(math.prod(values.shape[2:]))
+    each_tile(put, work, scene, halo, size, at_a_time, name)
 
 
 def predict(

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from stfuse.learning.devices import device, placed
 from stfuse.learning.patches import scaled, window
-from stfuse.learning.weights import device, placed, restore, scaling_of
+from stfuse.learning.weights import restore, scaling_of
 from stfuse.task import FloatArray, State
 
 __all__ = ["apply"]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from stfuse.crops import reach
 from stfuse.task import FloatArray, Sample, Task, Window
-from stfuse.tiles import reach
 
 __all__ = ["Example", "Lesson", "lessons_of"]
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "Precision", "Schedule"]
+
+Precision = Literal["auto", "full"]
+Schedule = Literal["cosine", "constant", "plateau"]
 
 
 @dataclass(frozen=True)
@@ -17,14 +20,16 @@ class Plan:
     patch : int
         Side of a training patch in pixels; smaller where the images are.
     batch : int
-        Patches a step.
+        Patches a step, over all GPUs together.
     epochs, steps : int
         At most so many epochs of so many steps. Steps are counted, never timed, so that a slow
         machine trains the same network as a fast one.
     learning_rate : float
         Of Adam, at the beginning.
-    schedule : {"cosine", "constant"}
-        Cosine falls to 0 at the last step (Loshchilov and Hutter 2017, without restarts).
+    schedule : {"cosine", "constant", "plateau"}
+        Cosine falls to 0 at the last step (Loshchilov and Hutter 2017, without restarts). Plateau halves the rate
+        whenever the held-out loss (the training loss where nothing is held out) has not improved for a third of
+        `patience`.
     clip : float
         Longest gradient; longer ones are shortened to it.
     patience : int
@@ -33,6 +38,14 @@ class Plan:
         Share of the blocks of the images that is held out, 0..1.
     min_valid : float
         Observed share that a patch must have, 0..1.
+    precision : {"auto", "full"}
+        Auto: a GPU multiplies in bfloat16, or in float16 where it has no other; sums, losses and weights stay float32.
+        A CPU works in float32 either way.
+    compile : bool
+        Let torch compile the network: quicker steps after a slow beginning. It needs a C++ compiler, on a GPU Triton.
+    checkpoint : float
+        Minutes after which the state of a training is written down again, so that a killed job goes on from there.
+        0: after every step.
 
     Raises
     ------
@@ -45,11 +58,14 @@ class Plan:
     epochs: int = 40
     steps: int = 10
     learning_rate: float = 1e-3
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Schedule = "cosine"
     clip: float = 1.0
     patience: int = 15
     held_share: float = 0.2
     min_valid: float = 0.5
+    precision: Precision = "auto"
+    compile: bool = False
+    checkpoint: float = 5.0
 
     def __post_init__(self) -> None:
         for name in ("patch", "batch", "epochs", "steps", "learning_rate", "clip", "patience"):
@@ -58,5 +74,8 @@ class Plan:
         for name in ("held_share", "min_valid"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in 0..1, below 1, found {getattr(self, name)}.")
-        if self.schedule not in ("cosine", "constant"):
-            raise ValueError(f"schedule must be cosine or constant, found {self.schedule!r}.")
+        if not self.checkpoint >= 0:
+            raise ValueError(f"checkpoint must be 0 or more minutes, found {self.checkpoint}.")
+        for name, known in (("schedule", get_args(Schedule)), ("precision", get_args(Precision))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, found {getattr(self, name)!r}.")

@@ -15,18 +15,16 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from stfuse.learning.devices import device, placed
 from stfuse.learning.lessons import Example, Lesson
 from stfuse.learning.patches import Places, Scaling, cut, measure, patch_size, split, turned
 from stfuse.learning.plan import Plan
-from stfuse.learning.weights import device, placed, weights
+from stfuse.learning.weights import CURVE, weights
 from stfuse.task import FloatArray, State
 
 __all__ = ["CURVE", "masked_square", "train"]
 
 logger = logging.getLogger(__name__)
-
-CURVE = ("epoch", "train_loss", "held_loss", "seconds")
-"""Columns of ``state["curve"]``, one row an epoch; epoch 0 is the untrained network."""
 
 Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """(said, goal, mask, inputs) -> scalar, all in units of the scaling, on one window of pixels."""
@@ -154,20 +152,22 @@ def train(
         data = _prepare(scenes, plan, seed, halo, where)
         network = placed(build(len(scenes[0].inputs), len(scenes[0].goal)), where)
         rows, best = _epochs(network, data, plan, seed, loss)
-    logger.info("best of %d epochs: %d, held-out loss %.4g", len(rows) - 1, best[0], rows[best[0]][2])
+    logger.info("best of %d epochs: %d, held-out loss %.4g", len(rows) - 1, best[0], rows[best[0]][3])
     return {**best[1], "curve": np.array(rows, np.float64)}
 
 
 def _epochs(
     network: nn.Module, data: _Data, plan: Plan, seed: int, loss: Loss
-) -> tuple[list[tuple[float, float, float, float]], tuple[int, State]]:
+) -> tuple[list[tuple[float, ...]], tuple[int, State]]:
     """Rows of the curve, and the best epoch with its state."""
     optimiser = torch.optim.Adam(network.parameters(), lr=plan.learning_rate)
     last = plan.epochs * plan.steps
     fall = (lambda step: 0.5 + 0.5 * math.cos(math.pi * step / last)) if plan.schedule == "cosine" else (lambda _: 1.0)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, fall)
     start = time.perf_counter()
-    rows = [(0.0, math.nan, _held_loss(network, data, plan.batch, loss), 0.0)]
+    rows: list[tuple[float, ...]] = [
+        (1.0, 0.0, math.nan, _held_loss(network, data, plan.batch, loss), math.nan, 0.0, 0.0)
+    ]
     best = (0, weights(network, data.scaling))
     # disable=None: no bar where nobody watches.
     with tqdm(total=last, unit="step", disable=None) as bar:
@@ -185,10 +185,11 @@ def _epochs(
                 total += float(value.detach())
                 bar.update()
             held = _held_loss(network, data, plan.batch, loss)
-            rows.append((float(epoch), total / plan.steps, held, time.perf_counter() - start))
+            rate = optimiser.param_groups[0]["lr"]
+            rows.append((1.0, float(epoch), total / plan.steps, held, rate, time.perf_counter() - start, 0.0))
             bar.set_postfix(loss=f"{total / plan.steps:.3g}", held=f"{held:.3g}")
             # Without held-out patches the last epoch is the best known.
-            if not len(data.held) or held < rows[best[0]][2]:
+            if not len(data.held) or held < rows[best[0]][3]:
                 best = (epoch, weights(network, data.scaling))
             elif epoch - best[0] >= plan.patience:
                 break

@@ -1,7 +1,8 @@
-"""A network's weights as named arrays, and the device it works on."""
+"""A network's weights as named arrays; the states of several networks in one."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -9,18 +10,14 @@ from stfuse.errors import InputError
 from stfuse.learning.patches import Scaling
 from stfuse.task import State
 
-__all__ = ["device", "placed", "restore", "scaling_of", "weights"]
+__all__ = ["CURVE", "part", "restore", "scaling_of", "staged", "weights"]
 
+CURVE = ("stage", "epoch", "train_loss", "held_loss", "learning_rate", "seconds", "waiting")
+"""Columns of ``state["curve"]``, one row an epoch; epoch 0 is the untrained network.
 
-def device() -> torch.device:
-    """The GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def placed(network: nn.Module, where: torch.device) -> nn.Module:
-    """The network on a device, its filters in the layout in which convolutions are fastest."""
-    network.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
+Losses have no unit; ``learning_rate`` is that of the epoch's last step; ``seconds`` count from the training's
+beginning; ``waiting`` is the share of the epoch's time, 0..1, that was spent waiting for data.
+"""
 
 
 def weights(network: nn.Module, scaling: Scaling) -> State:
@@ -53,3 +50,52 @@ def restore(network: nn.Module, state: State) -> None:
             "train the method on the same bands and auxiliary series that it is to predict from",
         )
     network.load_state_dict({name: torch.from_numpy(state[f"net.{name}"]) for name in network.state_dict()})
+
+
+def staged(**states: State) -> State:
+    """Several trainings in one state.
+
+    Parameters
+    ----------
+    **states : dict of str to ndarray
+        By the name of their stage, in the order in which they were trained. A state may be staged itself.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Names with the stage before them (``first.net.0.weight``), and one ``curve`` whose column ``stage`` counts
+        the trainings from 1.
+
+    Raises
+    ------
+    ValueError
+        If a stage's name holds a dot.
+    """
+    dotted = [name for name in states if "." in name]
+    if dotted:
+        raise ValueError(f"A stage's name holds no dot, found {dotted}.")
+    out: State = {}
+    curves: list[np.ndarray] = []
+    for stage, state in states.items():
+        out.update({f"{stage}.{name}": array for name, array in state.items() if name != "curve"})
+        if "curve" in state:
+            curve = state["curve"].copy()
+            curve[:, 0] += max((c[:, 0].max() for c in curves if len(c)), default=0.0)
+            curves.append(curve)
+    return {**out, "curve": np.concatenate(curves)} if curves else out
+
+
+def part(state: State, name: str) -> State:
+    """One of the trainings that `staged` put together, without its curve.
+
+    Raises
+    ------
+    InputError
+        If the state has no such stage.
+    """
+    found = {key.removeprefix(f"{name}."): array for key, array in state.items() if key.startswith(f"{name}.")}
+    if not found:
+        raise InputError(
+            f"The state has no stage {name!r}", "train the method again: its state was made by another version"
+        )
+    return found

@@ -4,7 +4,8 @@ Every file defines ``Params`` (frozen dataclass), ``NEEDS``, ``halo(params)``,
 ``fit(samples, params, seed)`` and ``predict(task, state, params)``. A method that must know statistics
 of the whole scene also defines ``prepare(pieces, state, params) -> State``, called once before the scene is
 predicted in tiles: `pieces` are tasks whose cores cover the scene once, read one at a time, as often as it
-goes through them. Tiles are predicted by several threads at once, so a method keeps nothing between calls,
+goes through them. A method whose NEEDS say so shows how it predicted by ``layers(task, state, params)``, images
+(y, x) by name. Tiles are predicted by several threads at once, so a method keeps nothing between calls,
 and its compiled kernels are serial and release Python's lock. No method imports another.
 """
 
