@@ -127,6 +127,15 @@ def test_training_truths_are_coarse_dates_for_wald_and_fine_dates_for_pairs() ->
     assert [(c.truth, c.at_target) for c in pairs] == [(day(0), day(1)), (day(10), day(10))]
 
 
+def test_what_learns_for_each_target_learns_from_no_truth() -> None:
+    days, one = make_days(fine=[0, 10, 20, 30], coarse=[0, 10, 20, 30]), experiment(targets=[day(20)])
+    needs = Needs(references="all", pairs=True, samples="target")
+    assert training_cases(one, days, needs) == []
+    assert [(c.fine, c.coarse) for c in cases(one, days, needs)] == [
+        ((day(0), day(10), day(30)), tuple(map(day, (0, 10, 20, 30))))
+    ]
+
+
 numbers = st.lists(st.integers(0, 120), min_size=1, max_size=25, unique=True)
 
 

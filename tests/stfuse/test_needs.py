@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stfuse.errors import InputError
+from stfuse.learning.plan import Plan
 from stfuse.needs import Needs, read_needs, read_params, with_references
 
 
@@ -21,6 +22,11 @@ def test_needs_and_settings_are_read_without_importing(tmp_path: Path) -> None:
     path = write(tmp_path, text + "class Params:\n    window: int = 31\n    _note = 1\n")
     assert read_needs(path) == Needs(references="nearest", aux=("pan",))
     assert read_params(path) == {"window"}
+
+
+def test_a_network_has_the_settings_of_the_plan_beside_its_own(tmp_path: Path) -> None:
+    path = write(tmp_path, 'NEEDS = Needs()\nclass Params(Plan):\n    width: int = 64\n    patch: int = 48\n')
+    assert read_params(path) == {"width", *Plan.__dataclass_fields__}
 
 
 @pytest.mark.parametrize("line", ["", "NEEDS = Needs(3)", "NEEDS = Needs(referenses='none')", "NEEDS = Needs(gpu=f())"])
