@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo real test bench worldbench methodbench tilebench realpairs orderings soak clean
+.PHONY: help demo real test bench worldbench methodbench tilebench realpairs orderings networks devicebench soak clean
 
 # Cores for Snakemake, and how many tests run at a time: `make demo CORES=4`, `make test WORKERS=4`.
 CORES ?= all
@@ -71,6 +71,12 @@ realpairs: $(READY) ## the methods without training on two real data sets: resul
 
 orderings: $(READY) ## whether the papers' orderings come out on simulated places: results/bench/orderings.txt and .png
 	@$(MEASURE).orderings $(ARGS)
+
+networks: $(READY) ## what networks make of the papers' cases on simulated places: results/bench/networks.txt and .png
+	@$(MEASURE).networks $(ARGS)
+
+devicebench: $(READY) ## rates of every network on this device, GPU or CPU: results/bench/devices.png
+	@$(MEASURE).devices $(ARGS)
 
 soak: $(READY) ## the long checks
 	@pytest -m soak $(ARGS)

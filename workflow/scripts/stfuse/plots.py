@@ -40,7 +40,7 @@ COLOURS = {
     # methods
     "bilinear": "#4D4D4D", "bicubic": "#767676", "nearest": "#9A9A9A", "temporal": "#AA4499", "starfm_si": "#E69F00",
     "srcnn": "#56B4E9", "esrcnn": "#0072B2", "starfm": "#D55E00", "estarfm": "#CC6677", "fsdaf": "#009E73",
-    "atprk": "#999933", "dstfn": "#332288", "gru_ndvi": "#44AA99", "hybrid_srcnn_lstm": "#661100",
+    "atprk": "#999933", "dstfn": "#332288", "gru_ndvi": "#44AA99", "srcnn_lstm": "#661100",
     "stfdcnn": "#CC79A7", "ddi": "#BBA93C", "carn": "#6699CC",
     # sensors
     "sentinel2": "#117733", "landsat8": "#882255", "landsat8_pan": "#B0728F",
