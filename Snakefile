@@ -35,6 +35,7 @@ include: "workflow/rules/scores.smk"
 include: "workflow/rules/series.smk"
 include: "workflow/rules/phenology.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:

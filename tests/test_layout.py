@@ -16,7 +16,7 @@ WORKFLOW = ROOT / "workflow"
 SCRIPTS = WORKFLOW / "scripts"
 PACKAGE = SCRIPTS / "stfuse"
 METHODS = sorted(path for path in (PACKAGE / "methods").glob("*.py") if path.stem != "__init__")
-STAGES = ["simulated", "raw", "ard", "degraded", "model", "fused", "scores", "series", "phenology", "figures"]
+STAGES = ["simulated", "raw", "ard", "degraded", "model", "fused", "scores", "series", "phenology", "figures", "report"]
 TOP = {
     *(".ci", ".git", ".github", ".gitignore", ".pre-commit-config.yaml"),
     *(
@@ -111,7 +111,7 @@ def test_a_stages_rules_run_its_scripts_and_write_into_its_folder(stage: str) ->
     assert run
     assert [name for name in run if name.split("_")[0] != stage] == []
     outputs = re.findall(r"output:\n((?:        .*\n)+)", rules)
-    allowed = {stage} | ({"tables", "{config['report']}.html"} if stage == "figures" else set())
+    allowed = {stage} | {"figures": {"tables"}, "report": {"{config['report']}.html"}}.get(stage, set())
     folders = {folder for block in outputs for folder in re.findall(r'"results/([^/"]+)', block)}
     assert folders <= allowed, f"rules/{stage}.smk writes into {sorted(folders - allowed)}"
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import gc
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["Call", "Loop", "Product", "Shape", "Watch", "finished", "matrix_rate", "overheard", "seconds_of"]
+from benchmarks.one_run import forget_peak, peak
 
-SIDE = {"cpu": 2048, "cuda": 8192}
+__all__ = [
+    "Call", "Loop", "Product", "Shape", "Watch", "Yard", "counter", "finished", "forget", "matrix_rate",
+    "memory", "overheard", "seconds_of",
+]  # fmt: skip
+
+aten = torch.ops.aten
+SIDE = {"cpu": 1536, "cuda": 8192}
 """Rows and columns of the matrices whose product is timed: large enough that nothing but the product counts."""
 
 
@@ -34,6 +43,32 @@ def seconds_of(work: Callable[[], object], where: torch.device) -> float:
     work()
     finished(where)
     return time.perf_counter() - start
+
+
+def _recurrent(backward: bool) -> Callable[..., int]:
+    """Operations of recurrent layers in one: every weight is used once for every date of every sequence."""
+
+    def count(sequences: Sequence[int], *more: Any, **named: Any) -> int:
+        # A list of all weights (cuDNN), or two matrices and two biases (oneDNN).
+        weights = more[0] if isinstance(more[0][0], Sequence) else more[:2]
+        used = sum(math.prod(shape) for shape in weights if len(shape) == 2)
+        return (4 if backward else 2) * math.prod(sequences[:2]) * used
+
+    return count
+
+
+RECURRENT = {
+    aten.mkldnn_rnn_layer: _recurrent(backward=False),
+    aten.mkldnn_rnn_layer_backward: _recurrent(backward=True),
+    aten._cudnn_rnn: _recurrent(backward=False),
+    aten._cudnn_rnn_backward: _recurrent(backward=True),
+}
+"""How operations are counted that torch does not count: LSTM layers as they run on CPUs and NVIDIA GPUs."""
+
+
+def counter() -> FlopCounterMode:
+    """Counts what is run meanwhile: ``get_total_flops()``; a multiplication and an addition count as two."""
+    return FlopCounterMode(display=False, custom_mapping=RECURRENT)
 
 
 @contextmanager
@@ -70,6 +105,51 @@ def matrix_rate(where: torch.device, kind: str, repeats: int = 5, side: int | No
     with _products_in(kind), torch.inference_mode():
         taken = [seconds_of(lambda: torch.mm(one, other, out=out), where) for _ in range(repeats + 1)]
     return 2 * n**3 / median(taken[1:])
+
+
+@dataclass(frozen=True)
+class Yard:
+    """The matrix rate of the numbers that a network works with, to be measured beside each measurement of it.
+
+    Attributes
+    ----------
+    where : device
+    dtype : dtype
+        Of its convolutions.
+    exact : bool
+        Whether they must not be shortened to TF32 on a GPU.
+    """
+
+    where: torch.device
+    dtype: torch.dtype
+    exact: bool = False
+
+    @property
+    def kind(self) -> str:
+        """One of those that `matrix_rate` knows."""
+        if self.dtype == torch.float32 and self.where.type == "cuda" and not self.exact:
+            return "tf32" if torch.backends.cudnn.conv.fp32_precision == "tf32" else "float32"
+        return str(self.dtype).removeprefix("torch.")
+
+    def __call__(self) -> float:
+        """Floating-point operations a second, now."""
+        return matrix_rate(self.where, self.kind, repeats=3)
+
+
+def memory(where: torch.device) -> float:
+    """Most megabytes since `forget`: of the GPU's memory in tensors, else of the process."""
+    return torch.cuda.max_memory_allocated(where) / 1e6 if where.type == "cuda" else peak()
+
+
+def forget(where: torch.device) -> None:
+    """Let `memory` count from now on, without what was given back already."""
+    gc.collect()
+    with suppress(AttributeError, OSError):  # glibc alone keeps it, and can be told
+        ctypes.CDLL(None).malloc_trim(0)
+    if where.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(where)
+    else:
+        forget_peak()
 
 
 @dataclass(frozen=True)
@@ -118,10 +198,20 @@ class Watch(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.products: list[Product] = []
+        self._counts = counter().flop_registry
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The numbers of most operations."""
+        total: dict[torch.dtype, int] = {}
+        for one in self.products:
+            dtype = next(arg.dtype for arg in one.args if isinstance(arg, Shape))
+            total[dtype] = total.get(dtype, 0) + one.flops
+        return max(total, key=lambda dtype: total[dtype], default=torch.float32)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        count = flop_registry.get(func._overloadpacket)
+        count = self._counts.get(func._overloadpacket)
         if count is None:
             with self:  # what is made of others (linear, conv2d, lstm) shows its parts
                 made = func.decompose(*args, **kwargs)
@@ -133,6 +223,15 @@ class Watch(TorchDispatchMode):
         return out
 
 
+def _dense(shape: Shape) -> Shape:
+    """An image without holes, its channels innermost where they were."""
+    if len(shape.size) != 4:
+        return shape
+    form = torch.channels_last if shape.stride[1] == 1 and shape.size[1] > 1 else torch.contiguous_format
+    empty = torch.empty(shape.size, dtype=shape.dtype, device="meta", memory_format=form)
+    return Shape(shape.size, empty.stride(), shape.dtype)
+
+
 def _shape(value: Any) -> Any:
     return Shape(tuple(value.shape), value.stride(), value.dtype) if isinstance(value, torch.Tensor) else value
 
@@ -140,8 +239,9 @@ def _shape(value: Any) -> Any:
 class Loop:
     """The same products one after the other, on random numbers that are there already, and nothing between them.
 
-    No activations, no concatenations, no padding but what the convolutions do themselves. Tensors at the same
-    place of the arguments share their memory, so that the loop of any scene is small.
+    No activations, no concatenations, no padding but what the convolutions do themselves, and no copies: images lie
+    densely, also where the network gave a part of a larger array, which torch copies first. Tensors at the same place
+    of the arguments share their memory, so that the loop of any scene is small.
 
     Parameters
     ----------
@@ -174,7 +274,7 @@ class Loop:
 
 def _tensors(product: Product) -> Iterator[tuple[Any, Shape]]:
     named = [*enumerate(product.args), *product.kwargs.items()]
-    return ((key, value) for key, value in named if isinstance(value, Shape))
+    return ((key, _dense(value)) for key, value in named if isinstance(value, Shape))
 
 
 @dataclass
@@ -187,25 +287,28 @@ class Call:
 
 
 @contextmanager
-def overheard(function: Callable[..., Any], where: torch.device, **more: Any) -> Iterator[list[Call]]:
+def overheard(
+    function: Callable[..., Any], where: torch.device, change: Callable[[Call], Mapping[str, Any]] | None = None
+) -> Iterator[list[Call]]:
     """Note every call of a function meanwhile, whichever module calls it by whatever name.
 
     Parameters
     ----------
     function : callable
         Of a module.
-    **more
-        Given to every call in place of its own.
+    change : callable
+        What the function is to be given by name in place of what it was given.
     """
     calls: list[Call] = []
 
     @functools.wraps(function)
     def heard(*args: Any, **kwargs: Any) -> Any:
-        call = Call(args, kwargs | more)
+        call = Call(args, kwargs)
         calls.append(call)
+        given = ((), change(call)) if change else (args, kwargs)
         finished(where)
         start = time.perf_counter()
-        said = function(*args, **call.kwargs)
+        said = function(*given[0], **given[1])
         finished(where)
         call.seconds = time.perf_counter() - start
         return said

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cache
 from typing import Any
 
 import numpy as np
 from odc.geo.geobox import GeoBox
 
 from benchmarks.method_runs import pick
-from benchmarks.simulated_cases import BANDS, QUIET, fine_grid, true_images, world_of
+from benchmarks.simulated_cases import BANDS, QUIET, YANG_PIXEL, YANG_RATIO, fine_grid, true_images, world_of
 from factory import days
 from preset_sites import SETTINGS, sensor
 from stfuse import cases
@@ -35,7 +34,7 @@ WU_WORLD, MICHEL_WORLD = 5.0, 2.5
 FOUR = ("blue", "green", "red", "nir08")
 NATIVE, GUIDE = ("nir08", "swir16", "swir22"), ("blue", "green", "red", "nir")
 """Sentinel-2's bands of 20 m that the experiments use, and those of 10 m."""
-WU_RATIO, WU_PIXELS = 3, {"30 m from 90 m": 30.0, "10 m from 30 m": 10.0}
+WU_RATIO, REDUCED, ORIGINAL = 3.0, "reduced, 30 m from 90 m", "original, 10 m from 30 m"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,13 +95,14 @@ class Place:
 class Eye:
     """One instrument over a world; every day is acquired once."""
 
-    name: str
     optics: Any
+    days: dict[str, dict[str, tuple[FloatArray, GeoBox]]] = field(default_factory=dict)
 
-    @cache  # noqa: B019 - lives as long as the place is made
     def measured(self, day: str) -> dict[str, tuple[FloatArray, GeoBox]]:
         """Values and grid of every band."""
-        return dict(self.optics.acquire(date.fromisoformat(day)).measured)
+        if day not in self.days:
+            self.days[day] = self.optics.acquire(date.fromisoformat(day)).measured
+        return self.days[day]
 
     def images(self, dates: Sequence[str], bands: Sequence[str], grid: GeoBox) -> FloatArray:
         """Images on a grid, shape (time, band, y, x): area means of smaller pixels, else bicubic convolution."""
@@ -121,57 +121,79 @@ class Eye:
 
 def eye(site: str, world: World, instrument: str) -> Eye:
     """An instrument over a site's world without clouds or displacement."""
-    settings = replace(SETTINGS[site], resolution=world.pixel, **QUIET, misregistration=0.0)
-    observer = sensor(instrument).observer(world, settings)
-    return Eye(instrument, getattr(observer, "fine", observer).optics)
+    quiet: dict[str, Any] = QUIET | {"resolution": world.pixel, "misregistration": 0.0}
+    observer: Any = sensor(instrument).observer(world, replace(SETTINGS[site], **quiet))
+    return Eye(observer.optics)
 
 
-def wu_place(site: str, setting: str, landsat_dates: Sequence[str], sentinel_dates: Sequence[str]) -> Place:
-    """A place of Wu et al. 2022 in one of `WU_PIXELS`.
+def wu_places(
+    site: str, landsat_dates: Sequence[str], sentinel_dates: Sequence[str], side: float = WU_SIDE
+) -> dict[str, Place]:
+    """A place of Wu et al. 2022 on a square of this side, metres, in both settings.
 
-    30 m from 90 m is the paper's reduced scale: what Landsat-8 saw is the truth, its mean over 90 m the coarse image,
+    `REDUCED` is the paper's reduced scale: what Landsat-8 saw is the truth, its mean over 90 m the coarse image,
     the mean of its panchromatic image over 45 m comes with it, Sentinel-2's mean over 30 m is the reference.
-    10 m from 30 m is the original scale: the truth is that of the world.
+    `ORIGINAL` is the original scale: the truth is that of the world.
     """
-    world = world_of(site, WU_SIDE, WU_WORLD)
+    world = world_of(site, side, WU_WORLD)
     landsat, sentinel = (eye(site, world, name) for name in ("landsat8", "sentinel2"))
-    fine, middle = fine_grid(world, WU_PIXELS[setting]), fine_grid(world, 30.0)
     slopes, offsets = np.array([OLI_OF_MSI[b] for b in BANDS], np.float32).T[:, :, None, None]
+    dates, middle, narrow = days(*landsat_dates), fine_grid(world, 30.0), fine_grid(world, 15.0)
     seen = (landsat.images(landsat_dates, BANDS, middle) - offsets) / slopes  # in Sentinel-2's bands
-    pan = landsat.series(landsat_dates, ("pan",), fine_grid(world, 15.0))
-    dates = days(*landsat_dates)
-    if fine == middle:
-        small, half = coarser(fine, WU_RATIO), coarser(pan.grid, WU_RATIO)
-        pan = Series(degrade(pan.values, pan.grid, half), dates, pan.bands, half)
-        truth, coarse = seen, Series(degrade(seen, fine, small), dates, BANDS, small)
-    else:
-        truth, coarse = true_images(world, fine, landsat_dates), Series(seen, dates, BANDS, middle)
+    pan = landsat.series(landsat_dates, ("pan",), narrow)
     own = {"native": (NATIVE, 20.0), "guide": (GUIDE, 10.0)}
     beside = {k: sentinel.series(sentinel_dates, b, fine_grid(world, m)) for k, (b, m) in own.items()}
-    references = sentinel.series(sentinel_dates, BANDS, fine)
-    return Place(references, coarse, Series(truth, dates, BANDS, fine), WU_RATIO, {"pan": pan}, beside)
+
+    def place(fine: GeoBox, truth: FloatArray, coarse: Series, pan: Series) -> Place:
+        references = sentinel.series(sentinel_dates, BANDS, fine)
+        return Place(references, coarse, Series(truth, dates, BANDS, fine), WU_RATIO, {"pan": pan}, beside)
+
+    wide = _coarser(Series(seen, dates, BANDS, middle), WU_RATIO)
+    small = fine_grid(world, 10.0)
+    return {
+        REDUCED: place(middle, seen, wide, _coarser(pan, WU_RATIO)),
+        ORIGINAL: place(small, true_images(world, small, landsat_dates), Series(seen, dates, BANDS, middle), pan),
+    }
 
 
-def michel_place(site: str, ratio: float, guides: Sequence[str], targets: Sequence[str]) -> Place:
-    """A place of Michel et al. 2022: 5 m from Sentinel-2 at 25 m or 12.5 m, with guides of Venus.
+def _coarser(series: Series, ratio: float) -> Series:
+    grid = coarser(series.grid, ratio)
+    return Series(degrade(series.values, series.grid, grid), series.dates, series.bands, grid)
+
+
+def michel_places(
+    site: str, ratios: Sequence[float], guides: Sequence[str], targets: Sequence[str], side: float = MICHEL_SIDE
+) -> dict[float, Place]:
+    """A place of Michel et al. 2022 by ratio: 5 m from Sentinel-2 at 25 m or 12.5 m, with guides of Venus.
 
     As in the paper, a line for each date and band brings Sentinel-2 to Venus; here it is fitted to what Venus sees of
     the same day, averaged over the coarse pixels.
     """
-    world = world_of(site, MICHEL_SIDE, MICHEL_WORLD)
+    world = world_of(site, side, MICHEL_WORLD)
     venus, sentinel = (eye(site, world, name) for name in ("venus", "sentinel2"))
-    fine = fine_grid(world, 5.0)
-    small, every = coarser(fine, ratio), sorted({*guides, *targets})
+    fine, every = fine_grid(world, 5.0), sorted({*guides, *targets})
     truth = venus.series(every, FOUR, fine)
-    seen = np.stack(
-        [np.stack([gather(*sentinel.measured(d)[b], small) for b in FOUR]) for d in every]
-    )
-    means = degrade(truth.values, fine, small)
-    coarse = Series(np.stack([_fitted(*images) for images in zip(seen, means, strict=True)]), truth.dates, FOUR, small)
-    return Place(pick(truth, guides), coarse, truth, ratio)
+    places = {}
+    for ratio in ratios:
+        means = _coarser(truth, ratio)
+        seen = [np.stack([gather(*sentinel.measured(d)[b], means.grid) for b in FOUR]) for d in every]
+        fitted = np.stack([_fitted(*images) for images in zip(seen, means.values, strict=True)])
+        places[ratio] = Place(pick(truth, guides), replace(means, values=fitted), truth, ratio)
+    return places
 
 
-def _fitted(images: FloatArray, means: FloatArray) -> FloatArray:
+def _fitted(images: FloatArray, others: FloatArray) -> FloatArray:
     """Images (band, y, x), each band on the line that brings it nearest to other ones."""
-    lines = [np.polyfit(one.ravel().astype(np.float64), other.ravel(), 1) for one, other in zip(images, means, strict=True)]
-    return np.stack([slope * one + offset for (slope, offset), one in zip(lines, images, strict=True)]).astype(np.float32)
+    out = np.empty_like(images)
+    for image, other, made in zip(images, others, out, strict=True):
+        slope, offset = np.polyfit(image.ravel().astype(np.float64), other.ravel(), 1)
+        made[:] = slope * image + offset
+    return out
+
+
+def yang_place(site: str, resolution: float, dates: Sequence[str], side: float) -> Place:
+    """A place of Yang et al. 2021: truth at 30 m, and its area means over 480 m, of every date."""
+    world = world_of(site, side, resolution)
+    grid = fine_grid(world, YANG_PIXEL)
+    fine = Series(true_images(world, grid, dates), days(*dates), BANDS, grid)
+    return Place(fine, _coarser(fine, YANG_RATIO), fine, YANG_RATIO)

@@ -17,7 +17,7 @@ from scripts.figures_phenology import draw_phenology
 from scripts.figures_prediction import draw_prediction
 from scripts.figures_profiles import draw_profiles
 from scripts.figures_quality import draw_quality
-from scripts.figures_report import make_report
+from scripts.report import make_report
 from scripts.figures_scatter import draw_scatter
 from scripts.figures_scenes import draw_scenes
 from scripts.figures_scores import draw_scores

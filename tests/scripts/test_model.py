@@ -4,34 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.model import train
+from scripts import model
+from scripts.model import processes_for, train
 from small_scenes import sample
 from stfuse.errors import InputError
-from stfuse.raster import write_image
+from stfuse.learning import distributed, loop
+from stfuse.learning.weights import CURVE
 from stfuse.state import load_state, read_meta
+from training_files import BANDS, written
 
-BANDS = ["red", "nir08"]
 SRCNN = {"name": "srcnn", "file": "srcnn", "settings": {"patch": 16, "batch": 2, "steps": 2, "epochs": 2}}
 BILINEAR = {"name": "bilinear", "file": "bilinear", "settings": {}}
-
-
-def described(grid) -> dict:
-    box = grid.extent.boundingbox
-    return {"crs": str(grid.crs), "bounds": [box.left, box.bottom, box.right, box.top], "resolution": grid.affine.a}
-
-
-def written(folder: Path, days=(2, 5)) -> list[dict]:
-    """Samples as the workflow names them, their images in files."""
-    samples = []
-    for day in days:
-        task, truth = sample(48, day, tuple(BANDS), references=False)
-        date = str(task.dates[0])
-        fine, coarse = folder / "fine" / f"{date}.tif", folder / "coarse" / f"{date}.tif"
-        write_image(fine, truth[0], BANDS, task.fine.grid)
-        write_image(coarse, task.coarse.values[1], BANDS, task.coarse.grid)
-        grids = {"fine": described(task.fine.grid), "coarse": described(task.coarse.grid)}
-        samples.append({"date": date, "fine": [], "coarse": [str(coarse)], "truth": str(fine), "grids": grids})
-    return samples
 
 
 @pytest.mark.parametrize(("variable", "shape"), [("reflectance", (64, 2, 9, 9)), ("ndvi", (64, 1, 9, 9))])
@@ -42,9 +25,13 @@ def test_a_network_is_trained_from_files(tmp_path, variable, shape):
     learned = load_state(state, SRCNN, BANDS, variable)
     assert learned["net.0.weight"].shape == shape and "curve" not in learned
     meta = read_meta(state)
-    assert meta["dates"] == [s["date"] for s in samples] and meta["ratio"] == 3.0 and meta["seed"] == 3
+    assert meta["scale"] == {"fine": 10.0, "coarse": 30.0, "ratio": 3.0} and meta["seed"] == 3
+    for scene, given in zip(meta["scenes"], samples, strict=True):
+        assert scene["date"] == given["date"]
+        assert scene["truth"].endswith(f"fine/{given['date']}") and len(scene["inputs"]) == 1
+        assert scene["inputs"][0].endswith(f"coarse/{given['date']}")
     rows = pd.read_csv(curve)
-    assert list(rows.columns) == ["epoch", "train_loss", "held_loss", "seconds"]
+    assert tuple(rows.columns) == CURVE == model.CURVE
     assert list(rows["epoch"]) == [0, 1, 2] and rows["train_loss"][1:].notna().all()
 
 
@@ -58,7 +45,7 @@ def test_the_same_seed_writes_the_same_state(tmp_path):
 def test_a_closed_form_method_writes_an_empty_state_and_the_head_of_a_curve(tmp_path):
     train([], BILINEAR, BANDS, "reflectance", 0, tmp_path / "s.npz", tmp_path / "s.csv")
     assert load_state(tmp_path / "s.npz", BILINEAR, BANDS, "reflectance") == {}
-    assert (tmp_path / "s.csv").read_text() == "epoch,train_loss,held_loss,seconds\n"
+    assert (tmp_path / "s.csv").read_text() == "stage,epoch,train_loss,held_loss,learning_rate,seconds,waiting\n"
 
 
 @pytest.mark.parametrize(
@@ -97,3 +84,55 @@ def test_the_state_predicts_in_another_process(tmp_path):
     task, _ = sample(48, 8, tuple(BANDS), references=False)
     learned = load_state(tmp_path / "s.npz", SRCNN, BANDS, "reflectance")
     assert np.isfinite(srcnn.predict(task, learned, srcnn.Params(**SRCNN["settings"]))).all()
+
+
+def test_samples_of_different_ratios_are_a_clear_error(tmp_path):
+    samples = written(tmp_path)
+    samples[1]["grids"]["coarse"]["resolution"] = 20.0
+    with pytest.raises(InputError, match=r"different ratios.*2\.0, 3\.0"):
+        model._scale(samples)
+    assert model._scale(samples[:1]) == {"fine": 10.0, "coarse": 30.0, "ratio": 3.0}
+
+
+def test_samples_of_one_ratio_and_other_pixels_go_together(tmp_path):
+    samples = written(tmp_path)
+    for grid in samples[1]["grids"].values():
+        grid["resolution"] *= 2
+    assert model._scale(samples)["ratio"] == 3.0
+
+
+def test_every_gpu_that_is_there_gets_a_process(monkeypatch):
+    monkeypatch.setattr(distributed.torch.cuda, "device_count", lambda: 3)
+    assert [processes_for(gpus) for gpus in (0, 1, 2, 3, 8)] == [1, 1, 2, 3, 3]
+    monkeypatch.setattr(distributed.torch.cuda, "device_count", lambda: 0)
+    assert processes_for(4) == 1
+
+
+def test_no_more_processes_than_patches_in_a_batch(tmp_path, monkeypatch):
+    asked = []
+
+    def told(processes, samples, method, bands, variable, seed, checkpoints):
+        asked.append(processes)
+        return {"w": np.ones(2)}
+
+    monkeypatch.setattr(distributed, "learn_together", told)
+    samples = written(tmp_path)
+    train(samples, SRCNN, BANDS, "ndvi", 0, tmp_path / "s.npz", tmp_path / "s.csv", processes=8)
+    train([], BILINEAR, BANDS, "ndvi", 0, tmp_path / "b.npz", tmp_path / "b.csv", processes=8)
+    assert asked == [2] and "w" in load_state(tmp_path / "s.npz", SRCNN, BANDS, "ndvi")
+    assert load_state(tmp_path / "b.npz", BILINEAR, BANDS, "ndvi") == {}
+
+
+def test_a_job_that_failed_goes_on_and_cleans_up(tmp_path, monkeypatch):
+    samples = written(tmp_path)
+    often = {**SRCNN, "settings": {**SRCNN["settings"], "checkpoint": 0}}
+    state, folder = tmp_path / "model/seed0.npz", tmp_path / "model/seed0.checkpoint"
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "save_state", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train(samples, often, BANDS, "ndvi", 0, state, state.with_suffix(".csv"))
+    assert (folder / "1.pt").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Loop, "run", lambda self: 1 / 0)  # nothing is left to be trained
+        train(samples, often, BANDS, "ndvi", 0, state, state.with_suffix(".csv"))
+    assert not folder.exists() and state.exists()

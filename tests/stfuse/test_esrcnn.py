@@ -101,9 +101,24 @@ def test_references_keep_the_order_of_time():
 
 def test_a_missing_reference_is_a_clear_error(state):
     task, _ = sample(48, 8, pan=True)
-    one = Series(task.fine.values[:1], task.fine.dates[:1], SIX, task.fine.grid)
+    params = esrcnn.Params(**QUICK)
+    none, one = (Series(task.fine.values[:n], task.fine.dates[:n], SIX, task.fine.grid) for n in (0, 1))
     with pytest.raises(InputError, match="before and one after"):
-        esrcnn.predict(Task(one, task.coarse, 3.0, task.dates, task.aux), state, esrcnn.Params(**QUICK))
+        esrcnn.predict(Task(none, task.coarse, 3.0, task.dates, task.aux), state, params)
+    with pytest.raises(InputError, match="does not fit this network"):  # it was trained on two
+        esrcnn.predict(Task(one, task.coarse, 3.0, task.dates, task.aux), state, params)
+
+
+def test_one_reference_makes_the_network_of_one_date():
+    def alone(day):
+        task, truth = sample(48, day, pan=True)
+        fine = Series(task.fine.values[:1], task.fine.dates[:1], SIX, task.fine.grid)
+        return Known(Task(fine, task.coarse, 3.0, task.dates, task.aux), truth)
+
+    params = esrcnn.Params(**QUICK)
+    learnt = esrcnn.fit([alone(d) for d in (2, 5)], params, 0)
+    assert learnt["net.0.weight"].shape[1] == 6 + 1 + 6
+    assert np.isfinite(esrcnn.predict(alone(8).task, learnt, params)).all()
 
 
 def test_a_state_trained_with_pan_is_refused_without_it(state):

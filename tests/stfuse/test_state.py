@@ -5,15 +5,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stfuse import state as state_module
 from stfuse.errors import InputError
-from stfuse.state import load_state, read_meta, save_state
+from stfuse.state import image_name, load_state, method_version, read_meta, save_state
 
 METHOD = {"name": "srcnn", "file": "srcnn", "settings": {"steps": 3, "kinds": ["a", "b"]}}
 BANDS = ["red", "nir08"]
+SCALE = {"fine": 30.0, "coarse": 90.0, "ratio": 3.0}
+SCENES = [
+    {
+        "date": "2023-05-01",
+        "truth": "ard/mosaic/landsat8/2023-05-01",
+        "inputs": ["degraded/wald/mosaic/sentinel2/2023-05-04"],
+    }
+]
 
 
 def write(path: Path, state=None, **changes) -> Path:
-    given = {"method": METHOD, "bands": BANDS, "variable": "ndvi", "ratio": 3.0, "dates": ["2023-05-01"], "seed": 2}
+    given = {"method": METHOD, "bands": BANDS, "variable": "ndvi", "scale": SCALE, "scenes": SCENES, "seed": 2}
     save_state(path, {"w": np.arange(6.0).reshape(2, 3)} if state is None else state, **{**given, **changes})
     return path
 
@@ -33,8 +42,8 @@ def test_the_same_state_gives_the_same_bytes(tmp_path):
 
 def test_meta_says_what_made_the_state(tmp_path):
     meta = read_meta(write(tmp_path / "s.npz"))
-    assert meta["dates"] == ["2023-05-01"] and meta["ratio"] == 3.0 and meta["seed"] == 2
-    assert meta["bands"] == BANDS and meta["settings"] == METHOD["settings"]
+    assert meta["scenes"] == SCENES and meta["scale"] == SCALE and meta["seed"] == 2
+    assert meta["bands"] == BANDS and meta["settings"] == METHOD["settings"] and meta["method_version"] == 1
 
 
 @pytest.mark.parametrize(
@@ -50,6 +59,54 @@ def test_a_state_that_does_not_fit_is_refused(tmp_path, key, method, bands, vari
     path = write(tmp_path / "s.npz")
     with pytest.raises(InputError, match=rf"s\.npz was made for {key}.*Cure: delete"):
         load_state(path, method, bands, variable)
+
+
+def test_a_state_of_another_version_of_its_method_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(state_module, "METHODS", tmp_path)
+    (tmp_path / "srcnn.py").write_text("raise RuntimeError('run')\nVERSION = 4\n")
+    path = write(tmp_path / "s.npz")
+    assert read_meta(path)["method_version"] == method_version("srcnn") == 4
+    assert "w" in load_state(path, METHOD, BANDS, "ndvi")
+    (tmp_path / "srcnn.py").write_text("VERSION = 5\n")
+    with pytest.raises(InputError, match=r"s\.npz was made for method_version 4, not 5.*Cure: delete"):
+        load_state(path, METHOD, BANDS, "ndvi")
+
+
+def test_methods_without_a_version_have_the_first():
+    assert method_version("bilinear") == method_version("no_such_method") == 1
+
+
+def test_a_state_of_another_ratio_is_refused(tmp_path):
+    path = write(tmp_path / "s.npz")
+    for ratio in (None, 3.0, 3.0 * (1 + 1e-7)):
+        assert "w" in load_state(path, METHOD, BANDS, "ndvi", ratio)
+    for ratio in (3.00001, 2.5):
+        with pytest.raises(InputError, match=r"made for ratio 3, not .*Cure: delete"):
+            load_state(path, METHOD, BANDS, "ndvi", ratio)
+    assert "w" in load_state(write(tmp_path / "t.npz", scale=None), METHOD, BANDS, "ndvi", 2.5)
+
+
+@pytest.mark.parametrize("image", [SCENES[0]["truth"], *SCENES[0]["inputs"]])
+def test_a_state_that_learned_from_the_truth_is_refused(tmp_path, image):
+    path = write(tmp_path / "s.npz")
+    for never in (image, f"results/{image}.tif", f"/some/folder/results/{image}.tif"):
+        with pytest.raises(InputError, match=rf"learned from {image} \(training date 2023-05-01\).*Cure: delete"):
+            load_state(path, METHOD, BANDS, "ndvi", never=never)
+    for other in (image.replace("2023-05-0", "2023-06-0"), image.replace("mosaic", "tiles"), "2023-05-01"):
+        assert "w" in load_state(path, METHOD, BANDS, "ndvi", never=other)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("results/ard/mosaic/sentinel2/2023-05-01.tif", "ard/mosaic/sentinel2/2023-05-01"),
+        ("/a/results/b/results/degraded/wald/mosaic/l8/2023-05-01.tif", "degraded/wald/mosaic/l8/2023-05-01"),
+        ("ard/mosaic/sentinel2/2023-05-01", "ard/mosaic/sentinel2/2023-05-01"),
+        ("/tmp/x/site/sensor/2023-05-01.tif", "site/sensor/2023-05-01"),
+    ],
+)
+def test_images_are_named_by_what_they_are_wherever_they_lie(path, name):
+    assert image_name(path) == image_name(image_name(path)) == name
 
 
 def test_a_tuple_and_a_list_are_the_same_setting(tmp_path):

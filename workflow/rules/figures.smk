@@ -1,4 +1,4 @@
-# results/figures, results/tables and the report: what a person looks at.
+# results/figures and results/tables: what a person looks at.
 
 
 include: "inputs/figures.smk"
@@ -270,30 +270,3 @@ rule draw_likeness:
         compared=likeness_settings,
     script:
         "../scripts/figures_likeness.py"
-
-
-rule report:
-    """Everything on one page."""
-    input:
-        figures=report_figures,
-        tables=report_tables,
-    output:
-        f"results/{config['report']}.html",
-    log:
-        f"results/logs/figures/{config['report']}.log",
-    benchmark:
-        f"results/benchmarks/figures/{config['report']}.tsv"
-    conda:
-        "../../envs/geo.yaml"
-    resources:
-        mem_mb=memory,
-        runtime=runtime,
-    params:
-        code=digest(SCRIPTS / "figures_report.py", SCRIPTS / "stfuse" / "report.html.jinja"),
-        config=config,
-        studies=STUDIES,
-        experiments=report_experiments,
-        sites=SITES,
-        benchmarks="results/benchmarks",
-    script:
-        "../scripts/figures_report.py"

@@ -1,18 +1,23 @@
 """Stage `model`: what a method learns from the training dates of an experiment, and its training curve."""
 
 import csv
+import logging
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stfuse.inputs import SampleFiles, TaskFiles
+from stfuse.errors import InputError
 from stfuse.job import job, whole
+from stfuse.learning.fitting import learn
 from stfuse.methods import load, make_params
-from stfuse.state import save_state
+from stfuse.state import image_name, save_state
 
 if TYPE_CHECKING:
     snakemake: Any
+
+logger = logging.getLogger(__name__)
 
 CURVE = ("stage", "epoch", "train_loss", "held_loss", "learning_rate", "seconds", "waiting")
 
@@ -25,8 +30,12 @@ def train(
     seed: int,
     state: Path,
     curve: Path,
+    processes: int = 1,
 ) -> None:
     """Fit a method to samples and write its state and its curve.
+
+    While it learns it writes checkpoints into a folder beside the state. When the job is killed and run again, it goes
+    on from there; the folder is no declared output, so Snakemake leaves it alone. It goes when the state is written.
 
     Parameters
     ----------
@@ -38,6 +47,8 @@ def train(
     variable : {"reflectance", "ndvi"}
     state, curve : path
         The ``.npz`` and the ``.csv`` to write; a closed-form method's are empty but for their heads.
+    processes : int
+        That train together, a GPU each (or, without enough GPUs, on the CPU); methods without a network take one.
 
     Raises
     ------
@@ -46,23 +57,61 @@ def train(
     """
     module = load(method["file"])
     params = make_params(module, method["settings"])
-    kind = TaskFiles if module.NEEDS.samples == "target" else SampleFiles
-    learned = dict(module.fit([kind(sample, bands, variable) for sample in samples], params, seed))
+    checkpoints = state.with_suffix(".checkpoint")
+    processes = min(processes, getattr(params, "batch", 1))  # each needs a patch of every batch
+    if processes > 1:
+        from stfuse.learning.distributed import learn_together
+
+        logger.info("%d processes train together", processes)
+        learned = learn_together(processes, samples, method, bands, variable, seed, checkpoints)
+    else:
+        learned = learn(samples, method, bands, variable, seed, checkpoints)
     rows = learned.pop("curve", np.zeros((0, len(CURVE))))
-    save_state(state, learned, method, bands, variable, _ratio(samples), [s["date"] for s in samples], seed)
+    save_state(state, learned, method, bands, variable, _scale(samples), [*map(_scene, samples)], seed)
     with whole(curve) as part, part.open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(CURVE)
         for stage, epoch, *values in rows:
             table.writerow([int(stage), int(epoch), *(f"{value:.6g}" for value in values)])
+    shutil.rmtree(checkpoints, ignore_errors=True)
 
 
-def _ratio(samples: list[dict[str, Any]]) -> float | None:
-    """Coarse pixel / fine pixel of the samples."""
-    if not samples:
+def _scale(samples: list[dict[str, Any]]) -> dict[str, float] | None:
+    """Pixel sizes of the samples and their ratio."""
+    found = {
+        tuple(float(sample["grids"][role]["resolution"]) for role in ("fine", "coarse"))  # metres
+        for sample in samples
+    }
+    if not found:
         return None
-    grids = samples[0]["grids"]
-    return float(grids["coarse"]["resolution"] / grids["fine"]["resolution"])
+    (fine, coarse), *others = sorted(found)
+    ratio = coarse / fine
+    if any(abs(c / f / ratio - 1) > 1e-6 for f, c in others):
+        raise InputError(
+            f"The training samples have different ratios of coarse to fine pixels: {sorted(c / f for f, c in found)}",
+            "train each site on its own (`train: site`), or pool sites of one ratio",
+        )
+    return {"fine": fine, "coarse": coarse, "ratio": ratio}
+
+
+def _scene(sample: dict[str, Any]) -> dict[str, Any]:
+    """A sample by the names of its images."""
+    inputs = [*sample["fine"], *sample["coarse"], *(path for paths in sample.get("aux", {}).values() for path in paths)]
+    truth = sample.get("truth")
+    return {
+        "date": sample["date"],
+        "truth": image_name(truth) if truth else None,
+        "inputs": sorted(map(image_name, inputs)),
+    }
+
+
+def processes_for(gpus: int) -> int:
+    """How many processes train: one for each GPU that the job was given and can see."""
+    if gpus <= 1:
+        return 1
+    from stfuse.learning.distributed import visible_gpus
+
+    return visible_gpus(gpus)
 
 
 if __name__ == "__main__":
@@ -75,4 +124,5 @@ if __name__ == "__main__":
             seed=int(snakemake.params.seed),
             state=Path(snakemake.output.state),
             curve=Path(snakemake.output.curve),
+            processes=processes_for(int(snakemake.resources.get("gpu", 0))),
         )

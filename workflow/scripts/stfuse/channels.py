@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
@@ -14,9 +16,23 @@ from odc.geo.geobox import GeoBox
 
 from stfuse.grid import regrid
 from stfuse.learning.lessons import Example, Lesson
-from stfuse.task import FloatArray, Series, Window
+from stfuse.task import FloatArray, Sample, Series, Task, Window
 
-__all__ = ["Nesting", "Repeated", "aligned", "bracket", "gaps", "nesting", "repeated", "upsampled"]
+__all__ = [
+    "Nesting",
+    "Repeated",
+    "aligned",
+    "alike",
+    "bracket",
+    "filled",
+    "gaps",
+    "has",
+    "nesting",
+    "repeated",
+    "upsampled",
+]
+
+logger = logging.getLogger(__name__)
 
 SAME = 1e-4
 """Fine pixels within which edges of the two grids count as one."""
@@ -95,6 +111,40 @@ def gaps(inputs: FloatArray) -> NDArray[np.bool_]:
     return np.asarray(~np.isfinite(inputs).all(axis=0))
 
 
+def filled(coarse: FloatArray, fine: FloatArray, smooth: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Images without the gaps that others know: a coarse gap shows the references' mean, a reference gap `smooth`.
+
+    Nothing is predicted there, but the pixels around see it, and it is nearer to the truth than nothing.
+
+    Parameters
+    ----------
+    coarse, smooth : ndarray, shape (band, y, x)
+        The coarse image on the fine grid, as the network sees it, and as it shall stand in references.
+    fine : ndarray, shape (time, band, y, x)
+    """
+    known = np.isfinite(fine)
+    count = known.sum(axis=0)
+    mean = np.where(known, fine, 0).sum(axis=0) / count.clip(min=1)
+    between = np.where(count > 0, mean, np.nan).astype(np.float32)
+    return np.where(np.isnan(coarse), between, coarse), np.where(known, fine, smooth)
+
+
+def has(task: Task, name: str) -> bool:
+    """Whether the task has images of an auxiliary series."""
+    return name in task.aux and len(task.aux[name].dates) > 0
+
+
+def alike(samples: Iterable[Sample], name: str) -> list[Sample]:
+    """Those with an auxiliary series where some have it: the others cannot train the same network."""
+    every = list(samples)
+    kept = [sample for sample in every if has(sample.crop((slice(0, 1), slice(0, 1))), name)] or every
+    if len(kept) < len(every):
+        logger.warning(
+            "%d of %d training dates have no %s image and are left out", len(every) - len(kept), len(every), name
+        )
+    return kept
+
+
 def nesting(coarse: GeoBox, fine: GeoBox) -> Nesting:
     """How a coarse grid lies in a fine one, or how the nearest one does that lies in it with p/q, q of 1 or 2.
 
@@ -170,5 +220,7 @@ def aligned(lesson: Lesson, row: int, column: int) -> Lesson:
             (slice(rows.start + row, rows.stop + row), slice(columns.start + column, columns.stop + column))
         )
 
-    height, width = lesson.shape
-    return replace(lesson, shape=(height - row, width - column), see=see) if row or column else lesson
+    if not (row or column):
+        return lesson
+    grid = None if lesson.grid is None else lesson.grid[row:, column:]
+    return replace(lesson, shape=(lesson.shape[0] - row, lesson.shape[1] - column), see=see, grid=grid)

@@ -13,7 +13,7 @@ from stfuse.summary import BASELINES
 from stfuse.tables import MAIN, written
 
 STAGES = (
-    "simulated", "raw", "ard", "degraded", "model", "fused", "scores", "series", "phenology", "figures",
+    "simulated", "raw", "ard", "degraded", "model", "fused", "scores", "series", "phenology", "figures", "report",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""High-pass modulation: the detail of a fine image carried to another date in proportion, and pairs joined by change."""
+"""High-pass modulation: a fine image carried to another date in proportion, and pairs joined by change."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from stfuse.fusion.conversion import window_means
 from stfuse.task import FloatArray
 
 __all__ = ["local_change", "modulate", "shares"]
+
+LEAST_CHANGE = 1e-6
+"""Less than this is rounding, and counts as no change at all."""
 
 
 def modulate(fine: FloatArray, then: FloatArray, now: FloatArray, floor: float, limit: float) -> FloatArray:
@@ -79,7 +82,7 @@ def shares(changes: FloatArray, threshold: float) -> FloatArray:
     ndarray, as `changes`
         A pair without any change takes all (or an equal part, if there are several). NaN where there is no pair.
     """
-    change = np.where(np.isnan(changes), np.inf, changes)
+    change = np.where(np.isnan(changes), np.inf, np.where(changes < LEAST_CHANGE, 0, changes))
     least = change.min(axis=0)
     counts = np.isfinite(change) & (change <= least + threshold)
     weight = np.where(counts, np.divide(least, change, out=np.ones_like(change), where=change > least), 0)

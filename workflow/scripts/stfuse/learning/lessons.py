@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from odc.geo.geobox import GeoBox
+
 from stfuse.crops import reach
 from stfuse.task import FloatArray, Sample, Task, Window
 
@@ -46,11 +48,19 @@ class Lesson:
         Window (rows, columns as slices with numbers) -> `Example` of just these pixels. Called by several threads.
     context : int
         Pixels that a window needs around what is used of it.
+    grid : GeoBox, optional
+        Where it lies. Lessons that share ground have the same of it held out, whatever their dates and pixel
+        sizes. Without grids, lessons of one shape are taken for one place.
     """
 
     shape: tuple[int, int]
     see: Callable[[Window], Example]
     context: int = 0
+    grid: GeoBox | None = None
+
+    def __post_init__(self) -> None:
+        if self.grid is not None and tuple(self.grid.shape) != tuple(self.shape):
+            raise ValueError(f"Lesson expected a grid of shape {self.shape}, found {tuple(self.grid.shape)}.")
 
 
 def _see(sample: Sample, i: int, example: Callable[[Task, FloatArray], Example], window: Window) -> Example:
@@ -67,7 +77,8 @@ def lessons_of(samples: Iterable[Sample], example: Callable[[Task, FloatArray], 
         (task of one date, truth (band, y, x)) -> `Example` on the task's fine grid.
     """
     return [
-        Lesson((sample.grid.height, sample.grid.width), partial(_see, sample, i, example), reach(sample))
+        Lesson((grid.height, grid.width), partial(_see, sample, i, example), reach(sample), grid)
         for sample in samples
+        for grid in [sample.grid]
         for i in range(len(sample.dates))
     ]

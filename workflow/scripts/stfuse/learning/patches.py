@@ -1,25 +1,31 @@
-"""Training patches, cut from whole images while training; held-out ones lie in blocks of their own."""
+"""Patches of images: their size, their scaling, and the kernel that cuts, turns and scales them in one go."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from stfuse.errors import InputError
-from stfuse.learning.lessons import Example
 from stfuse.task import FloatArray
 
-__all__ = ["Places", "Scaling", "cut", "measure", "patch_size", "scaled", "split", "turned", "window"]
-
-Places = NDArray[np.int32]
-"""Patches as rows of (scene, first row, first column)."""
+__all__ = ["Moments", "Scaling", "gather", "patch_size", "scaled", "turned", "warm_up", "window", "window_sums"]
 
 SMALLEST = 4
-MOST_PLACES = 1_000_000
-"""Origins listed per scene; in larger images they are thinned to a regular raster."""
+STEP = 1e-4
+"""The step that images are stored with: nothing finer is a signal."""
+
+# Row and column steps of a patch's rows, then of its columns, for each of the eight turns.
+_TURNS = np.array(
+    [
+        *([1, 0, 0, 1], [0, -1, 1, 0], [-1, 0, 0, -1], [0, 1, -1, 0]),
+        *([1, 0, 0, -1], [0, -1, -1, 0], [-1, 0, 0, 1], [0, 1, 1, 0]),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -32,121 +38,82 @@ class Scaling:
     out_scale: FloatArray
 
 
-def patch_size(scenes: Sequence[Example], wanted: int) -> int:
-    """The patch side that all scenes have room for: a third of the shortest side at most.
+@dataclass(frozen=True)
+class Moments:
+    """Count, mean and sum of squared deviations of each channel and goal band, float64, shape (channel + band,)."""
 
-    With thirds, an image of any size has nine blocks, of which some can be held out and
+    count: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, images: Iterable[FloatArray], free: NDArray[np.bool_]) -> Self:
+        """Those of the finite pixels of each image (y, x) that are `free`."""
+        found = []
+        for image in images:
+            values = image[free & np.isfinite(image)].astype(np.float64)
+            mean = values.mean() if values.size else 0.0
+            found.append((values.size, mean, np.square(values - mean).sum()))
+        count, mean, squares = np.array(found, np.float64).T
+        return cls(count, mean, squares)
+
+    def __add__(self, other: Self) -> Self:
+        """Those of both together (Chan et al. 1983): nothing cancels, however far the mean lies from 0."""
+        count = self.count + other.count
+        share = other.count / np.maximum(count, 1)
+        apart = other.mean - self.mean
+        squares = self.squares + other.squares + apart**2 * self.count * share
+        return type(self)(count, self.mean + apart * share, squares)
+
+    def scaling(self, channels: int, tied: int = 0) -> Scaling:
+        """The scaling they give; the first `tied` channels take that of the goal's bands.
+
+        What was never observed has mean 0 and scale 1; what never varies, the scale of a stored step.
+        """
+        spread = np.sqrt(self.squares / np.maximum(self.count, 1))
+        middle = self.mean.astype(np.float32)
+        scale = np.where(self.count > 0, np.maximum(spread, STEP), 1.0).astype(np.float32)
+        in_mean, out_mean = middle[:channels].copy(), middle[channels:].copy()
+        in_scale, out_scale = scale[:channels].copy(), scale[channels:].copy()
+        in_mean[:tied], in_scale[:tied] = out_mean[:tied], out_scale[:tied]
+        return Scaling(in_mean, in_scale, out_mean, out_scale)
+
+
+def patch_size(shapes: Sequence[tuple[int, int]], wanted: int, align: int = 1) -> int:
+    """The patch side that all images have room for: a third of the shortest side at most.
+
+    With thirds, an image of any size has nine cells, of which some can be held out and
     still leave room to train between them.
-
-    Raises
-    ------
-    InputError
-        If there is no scene, or one is smaller than 12 pixels.
-    """
-    if not scenes:
-        raise InputError("There are no training samples", "widen the period, lower min_clear, or raise pair_days")
-    side = min(int(min(scene.goal.shape[1:])) for scene in scenes)
-    if side // 3 < SMALLEST:
-        raise InputError(
-            f"A training image is {side} pixels wide, too small to cut patches of {SMALLEST} from",
-            f"take a site of at least {3 * SMALLEST} pixels a side at the training resolution",
-        )
-    return min(wanted, side // 3)
-
-
-def _window_sums(mask: NDArray[np.bool_], size: int) -> NDArray[np.int32]:
-    """Count of True in every size x size window, by its first pixel."""
-    total = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), np.int32)
-    total[1:, 1:] = mask.astype(np.int32).cumsum(0).cumsum(1)
-    return total[size:, size:] - total[:-size, size:] - total[size:, :-size] + total[:-size, :-size]
-
-
-def _seen(scene: Example) -> NDArray[np.bool_]:
-    return np.asarray(np.isfinite(scene.goal).all(axis=0))
-
-
-def _choose_blocks(scenes: Sequence[Example], size: int, share: float, need: float, rng: np.random.Generator) -> Places:
-    """Held-out blocks of scenes of one shape, (row, column) each: the same places on every date."""
-    usable = np.zeros([n // size for n in scenes[0].goal.shape[1:]], bool)
-    for scene in scenes:
-        usable |= _window_sums(_seen(scene), size)[::size, ::size] >= need
-    blocks = np.argwhere(usable).astype(np.int32) * size
-    count = min(max(1, round(share * len(blocks))), len(blocks) - 1) if share > 0 else 0
-    return blocks[rng.permutation(len(blocks))[: max(count, 0)]]
-
-
-def split(
-    scenes: Sequence[Example], size: int, held_share: float, min_valid: float, seed: int
-) -> tuple[Places, Places]:
-    """Places of training patches, and of held-out patches that overlap none of them on any date.
-
-    A block is held out at the same place of all scenes of one shape: the same field seen on
-    another date would tell on it. Training patches may start anywhere else.
 
     Parameters
     ----------
-    size : int
-        Patch side in pixels.
-    held_share : float
-        Share of the blocks to hold out, 0..1; 0 holds out nothing.
-    min_valid : float
-        Share of a patch that must be observed, 0..1.
-
-    Returns
-    -------
-    train, held : ndarray, shape (n, 3) and (m, 3), int32
-        `held` is empty when there are too few observed blocks to spare one.
+    shapes : sequence of (y, x)
+    wanted : int
+        Pixels a side.
+    align : int
+        The side is a multiple of it: the largest below, but once at least.
 
     Raises
     ------
     InputError
-        If no training patch is observed well enough.
+        If there is no image, or one is smaller than three patches of 4 pixels (or `wanted`, or `align`).
     """
-    need = max(1.0, min_valid * size * size)
-    rng = np.random.default_rng([seed, 0])
-    train, held = [np.zeros((0, 3), np.int32)], [np.zeros((0, 3), np.int32)]
-    for shape in sorted({scene.goal.shape for scene in scenes}):
-        alike = [i for i, scene in enumerate(scenes) if scene.goal.shape == shape]
-        blocks = _choose_blocks([scenes[i] for i in alike], size, held_share, need, rng)
-        taken = np.zeros(shape[1:], bool)
-        for row, column in blocks:
-            taken[row : row + size, column : column + size] = True
-        free = _window_sums(taken, size) == 0
-        stride = max(1, int(np.sqrt(free.size / MOST_PLACES)))
-        for i in alike:
-            enough = _window_sums(_seen(scenes[i]), size) >= need
-            train.append(_with_scene(i, np.argwhere((enough & free)[::stride, ::stride]) * stride))
-            held.append(_with_scene(i, blocks[enough[blocks[:, 0], blocks[:, 1]]]))
-    if not sum(map(len, train)):
+    if not shapes:
+        raise InputError("There are no training samples", "widen the period, lower min_clear, or raise pair_days")
+    side, least = min(min(shape) for shape in shapes), max(align, min(SMALLEST, wanted))
+    if side // 3 < least:
         raise InputError(
-            f"No {size} x {size} patch of the {len(scenes)} training images is observed over {min_valid:.0%} of it",
-            "add clearer training dates, or lower the method's setting min_valid",
+            f"A training image is {side} pixels wide, too small to cut patches of {least} from",
+            f"take a site of at least {3 * least} pixels a side at the training resolution",
         )
-    return np.concatenate(train), np.concatenate(held)
+    return max(align, min(wanted, side // 3) // align * align)
 
 
-def _with_scene(index: int, places: NDArray[np.integer]) -> Places:
-    return np.column_stack([np.full(len(places), index), places]).astype(np.int32)
-
-
-def measure(scenes: Sequence[Example], held: Places, size: int) -> Scaling:
-    """Means and standard deviations of what may be trained on; held-out blocks take no part."""
-    channels, bands = len(scenes[0].inputs), len(scenes[0].goal)
-    count, total, square = (np.zeros(channels + bands) for _ in range(3))
-    for i, scene in enumerate(scenes):
-        free = np.ones(scene.goal.shape[1:], bool)
-        for _, row, column in held[held[:, 0] == i]:
-            free[row : row + size, column : column + size] = False
-        for k, image in enumerate((*scene.inputs, *scene.goal)):
-            values = image[free & np.isfinite(image)].astype(np.float64)
-            count[k] += values.size
-            total[k] += values.sum()
-            square[k] += np.square(values).sum()
-    mean = total / np.maximum(count, 1)
-    spread = np.sqrt(np.maximum(square / np.maximum(count, 1) - mean**2, 0.0))
-    # 1e-4 is the step that images are stored with: nothing finer is a signal.
-    middle, scale = mean.astype(np.float32), np.maximum(spread, 1e-4).astype(np.float32)
-    return Scaling(middle[:channels], scale[:channels], middle[channels:], scale[channels:])
+def window_sums(mask: NDArray[np.bool_], size: int) -> NDArray[np.int32]:
+    """Count of True in every size x size window, by its first pixel; empty where no window fits."""
+    total = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), np.int32)
+    total[1:, 1:] = mask.astype(np.int32).cumsum(0).cumsum(1)
+    return total[size:, size:] - total[:-size, size:] - total[size:, :-size] + total[:-size, :-size]
 
 
 def window(image: FloatArray, row: int, column: int, shape: tuple[int, int], halo: int) -> FloatArray:
@@ -155,32 +122,11 @@ def window(image: FloatArray, row: int, column: int, shape: tuple[int, int], hal
     The edge pixel itself is not repeated (``np.pad`` mode "reflect"), and the image may be
     smaller than the halo.
     """
-    index = [
+    rows, columns = (
         np.pad(np.arange(n), halo, mode="reflect" if n > 1 else "edge")[first : first + length + 2 * halo]
         for n, first, length in zip(image.shape[-2:], (row, column), shape, strict=True)
-    ]
-    return image[..., index[0][:, None], index[1][None, :]]
-
-
-def cut(
-    scenes: Sequence[Example], places: Places, size: int, halo: int, scaling: Scaling
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Patches in units of the scaling.
-
-    Returns
-    -------
-    inputs : ndarray, shape (patch, channel, size + 2 halo, size + 2 halo), float32
-        Free of NaN: gaps hold 0, the mean.
-    goal : ndarray, shape (patch, band, size, size), float32
-        0 where nothing is to be learnt.
-    mask : ndarray, as `goal`
-        1 where there is something to be learnt, else 0.
-    """
-    inputs = np.stack([window(scenes[i].inputs, r, c, (size, size), halo) for i, r, c in places])
-    goal = np.stack([scenes[i].goal[:, r : r + size, c : c + size] for i, r, c in places])
-    goal = (goal - scaling.out_mean[:, None, None]) / scaling.out_scale[:, None, None]
-    mask = np.isfinite(goal)
-    return scaled(inputs, scaling), np.where(mask, goal, 0).astype(np.float32), mask.astype(np.float32)
+    )
+    return image[..., rows[:, None], columns[None, :]]
 
 
 def scaled(inputs: FloatArray, scaling: Scaling) -> FloatArray:
@@ -190,6 +136,75 @@ def scaled(inputs: FloatArray, scaling: Scaling) -> FloatArray:
 
 
 def turned(image: FloatArray, turn: int) -> FloatArray:
-    """One of the eight flips and rotations of (..., y, x), `turn` in 0..7."""
+    """One of the eight flips and rotations of (..., y, x), `turn` in 0..7; what `gather` does, written plainly."""
     image = np.rot90(image, turn % 4, axes=(-2, -1))
     return image[..., ::-1] if turn >= 4 else image
+
+
+def gather(
+    images: FloatArray,
+    rows: NDArray[np.integer[Any]],
+    columns: NDArray[np.integer[Any]],
+    turns: NDArray[np.integer[Any]],
+    mean: FloatArray,
+    scale: FloatArray,
+    places: NDArray[np.integer[Any]],
+    out: FloatArray,
+    mask: FloatArray,
+) -> None:
+    """Cut square patches from images, turn them, bring them to units of the scaling and fill their gaps with 0.
+
+    Parameters
+    ----------
+    images : ndarray, shape (channel, y, x), float32, contiguous
+        Not finite = a gap.
+    rows, columns : ndarray, shape (n,)
+        First pixels.
+    turns : ndarray, shape (n,)
+        0..7, see `turned`.
+    mean, scale : ndarray, shape (channel,), float32
+    places : ndarray, shape (n,)
+        Where in `out` each patch belongs.
+    out : ndarray, shape (patch, channel, side, side), float32
+        Written.
+    mask : ndarray, as `out`, or of size 0
+        Written, unless it is empty: 1 where a value was observed, 0 in gaps.
+    """
+    numbers = (np.ascontiguousarray(a, np.int64) for a in (rows, columns, turns, places))
+    _gather(images, *numbers, mean, scale, out, mask, _TURNS)
+
+
+def warm_up() -> None:
+    """Compile `gather`, so that no training waits for it."""
+    none, one = np.zeros(0, np.int64), np.zeros((1, 1, 1), np.float32)
+    gather(one, none, none, none, one[0, 0], one[0, 0], none, one[None], one[None])
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _gather(
+    images: FloatArray,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    turns: NDArray[np.int64],
+    places: NDArray[np.int64],
+    mean: FloatArray,
+    scale: FloatArray,
+    out: FloatArray,
+    mask: FloatArray,
+    steps: NDArray[np.int64],
+) -> None:
+    side, width, zero, one = out.shape[2], images.shape[2], np.float32(0), np.float32(1)
+    for k in range(len(places)):
+        down, across = steps[turns[k], 0] * width + steps[turns[k], 1], steps[turns[k], 2] * width + steps[turns[k], 3]
+        first_row = rows[k] + (side - 1 if steps[turns[k], 0] + steps[turns[k], 2] < 0 else 0)
+        first_column = columns[k] + (side - 1 if steps[turns[k], 1] + steps[turns[k], 3] < 0 else 0)
+        for channel in range(len(mean)):
+            image, middle, spread = images[channel].ravel(), mean[channel], scale[channel]
+            for y in range(side):
+                start = first_row * width + first_column + y * down
+                row = out[places[k], channel, y]
+                for x in range(side):
+                    value = (image[start + x * across] - middle) / spread
+                    row[x] = value if np.isfinite(value) else zero
+                    if mask.size:
+                        mask[places[k], channel, y, x] = one if np.isfinite(value) else zero

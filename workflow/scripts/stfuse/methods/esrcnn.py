@@ -1,35 +1,44 @@
 """ESRCNN: the coarse image, the panchromatic band and the fine dates around it, through one three-layer network.
 
 Shao et al. 2019 (Remote Sensing of Environment 235, 111425), in the form that Wu et al. 2022 compare with: one fine
-date before and one after the target. Kind: network, trained by the Wald protocol on degraded images.
-This is their second network. Their first, which sharpens Sentinel-2's 20 m bands, is not made yet: those bands
-come to 10 m by cubic interpolation in the stage `ard`.
+date before and one after the target. Kind: network, trained by the Wald protocol on degraded images. There are two:
+the first sharpens Sentinel-2's 20 m bands (`stfuse.learning.sharpening`) where there is something to learn that from;
+else those bands come to 10 m by cubic interpolation in the stage `ard`.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from stfuse.bands import clip_to_valid
-from stfuse.channels import bracket, gaps, upsampled
+from stfuse.channels import alike, bracket, filled, gaps, has, upsampled
 from stfuse.errors import InputError
 from stfuse.learning.inference import apply
 from stfuse.learning.lessons import Example, lessons_of
 from stfuse.learning.plan import Plan
+from stfuse.learning.sharpening import native_samples, sharpened
 from stfuse.learning.training import train
+from stfuse.learning.weights import part, staged
 from stfuse.networks.beginning import Beginning, initialise
 from stfuse.networks.three_layer import THREE_LAYER_HALO, three_layer
 from stfuse.task import FloatArray, Needs, Sample, State, Task
 
-logger = logging.getLogger(__name__)
+NEEDS = Needs(
+    references="bracketing",
+    also=("nearest",),
+    uses=("pan",),
+    beside=("native", "guide"),
+    samples="wald",
+    gpu=True,
+)
 
-NEEDS = Needs(references="bracketing", uses=("pan",), samples="wald", gpu=True)
+VERSION = 1
+"""Counted up when states made before no longer fit."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,8 @@ class Params(Plan):
         itself, as in the public code, which trains 500,000 steps. Chosen on Wald samples of the real patch near
         Kortrijk whose dates no experiment tests (2017-10-02, 2018-02-23, 2018-07-01; four bands, three seeds):
         RMSE 0.0119-0.0123 against 0.0148-0.0156, bilinear 0.0197.
+    sharpen : bool
+        Whether there is a first stage where there is something to learn it from.
     beginning : {"he", "normal"}
         ``normal`` is the public code's N(0, 0.01); ``he`` needs far fewer steps.
     patch : int
@@ -53,59 +64,40 @@ class Params(Plan):
     """
 
     residual: bool = True
+    sharpen: bool = True
     beginning: Beginning = "he"
     patch: int = 32
 
 
 def halo(params: Params) -> int:
-    """Fine pixels that the three filters reach."""
-    return THREE_LAYER_HALO
+    """Fine pixels that the three filters reach, in both stages."""
+    return (2 if params.sharpen else 1) * THREE_LAYER_HALO
 
 
 def _channels(task: Task, date: np.datetime64) -> tuple[FloatArray, NDArray[np.bool_]]:
     """What the network sees, and the pixels (y, x) where some of it is unknown.
 
     Channels: upsampled coarse bands, pan where the task has it, bands of the fine date before, of
-    the one after. A reference gap shows the coarse image, a coarse gap the mean of the references.
+    the one after (or of the only one). See `stfuse.channels.filled` for their gaps.
     """
-    if len(task.fine.dates) < 2:
+    count = len(task.fine.dates)
+    if not count:
         raise InputError(
-            f"esrcnn needs a fine image before and one after {date}, found {len(task.fine.dates)}",
+            f"esrcnn needs a fine image before and one after {date}, found none",
             "give it the references that its NEEDS ask for",
         )
     grid = task.fine.grid
     coarse = upsampled(task.coarse, date, grid)
-    pan = [upsampled(task.aux["pan"], date, grid)] if _has_pan(task) else []
-    fine = task.fine.values[list(bracket(task.fine.dates, date))]
+    pan = [upsampled(task.aux["pan"], date, grid)] if has(task, "pan") else []
+    fine = task.fine.values[list(bracket(task.fine.dates, date)) if count > 1 else [0]]
     unknown = gaps(np.concatenate([coarse, *pan, *fine]))
-    between = np.where(np.isnan(fine[0]), fine[1], np.where(np.isnan(fine[1]), fine[0], fine.mean(axis=0)))
-    references = np.where(np.isnan(fine), coarse, fine)
-    return np.concatenate([np.where(np.isnan(coarse), between, coarse), *pan, *references]), unknown
+    # The guides of the first stage are other bands than those to sharpen: they cannot stand in for each other.
+    if task.fine.bands == task.coarse.bands:
+        coarse, fine = filled(coarse, fine, coarse)
+    return np.concatenate([coarse, *pan, *fine]), unknown
 
 
-def _has_pan(task: Task) -> bool:
-    return "pan" in task.aux and len(task.aux["pan"].dates) > 0
-
-
-def _alike(samples: Iterable[Sample]) -> list[Sample]:
-    """Those with pan where some have it: the others cannot train the same network."""
-    every = list(samples)
-    with_pan = [sample for sample in every if _has_pan(sample.crop((slice(0, 1), slice(0, 1))))]
-    kept = with_pan or every
-    if len(kept) < len(every):
-        logger.warning("%d of %d training dates have no pan image and are left out", len(every) - len(kept), len(every))
-    return kept
-
-
-def fit(samples: Iterable[Sample], params: Params, seed: int) -> State:
-    """Train on degraded images whose truth is the observed coarse image (Wald protocol).
-
-    Raises
-    ------
-    InputError
-        If the samples are too few, too small or too cloudy, or lack a reference.
-    """
-
+def _train(samples: Sequence[Sample], params: Params, seed: int, name: str) -> State:
     def example(task: Task, truth: FloatArray) -> Example:
         inputs, unknown = _channels(task, task.dates[0])
         goal = truth - inputs[: len(truth)] if params.residual else truth.copy()
@@ -115,7 +107,37 @@ def fit(samples: Iterable[Sample], params: Params, seed: int) -> State:
     def build(channels: int, bands: int) -> nn.Module:
         return initialise(three_layer(channels, bands), seed, params.beginning)
 
-    return train(lessons_of(_alike(samples), example), build, params, seed, THREE_LAYER_HALO)
+    return train(lessons_of(samples, example), build, params, seed, THREE_LAYER_HALO, name=name)
+
+
+def fit(samples: Iterable[Sample], params: Params, seed: int) -> State:
+    """Train on degraded images whose truth is the observed coarse image (Wald protocol).
+
+    Returns
+    -------
+    State
+        Of the one training, or of two (``sharpen``, ``fuse``) where the samples hold what the first stage needs.
+
+    Raises
+    ------
+    InputError
+        If the samples are too few, too small or too cloudy, or lack a reference.
+    """
+    kept = alike(samples, "pan")
+    native = native_samples(kept) if params.sharpen else []
+    first = _train(native, params, seed, "esrcnn, sharpening") if native else {}
+    second = _train(kept, params, seed, "esrcnn")
+    return staged(sharpen=first, fuse=second) if first else second
+
+
+def _said(task: Task, state: State, params: Params, core: tuple[int, int, int, int]) -> FloatArray:
+    """The prediction of the task's one date within its core, shape (band, y, x); NaN where an input is."""
+    bands = task.coarse.bands
+    inputs, unknown = _channels(task, task.dates[0])
+    said = apply(three_layer(len(inputs), len(bands)), state, inputs, THREE_LAYER_HALO, core=core)
+    said = said + inputs[: len(bands)] if params.residual else said
+    said[:, unknown] = np.nan
+    return clip_to_valid(said, bands)
 
 
 def predict(task: Task, state: State, params: Params) -> FloatArray:
@@ -129,14 +151,12 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
     Raises
     ------
     InputError
-        If the state was trained for other bands, or with pan and the task has none (or the
-        other way round), or if the task has fewer than two fine images.
+        If the state was trained for other bands, for another number of fine dates, or with pan and the task has
+        none (or the other way round), or if the task has no fine image.
     """
-    bands = task.coarse.bands
-    out = np.empty((len(task.dates), len(bands), *task.fine.grid.shape), np.float32)
-    for i, date in enumerate(task.dates):
-        inputs, unknown = _channels(task, date)
-        said = apply(three_layer(len(inputs), len(bands)), state, inputs, THREE_LAYER_HALO)
-        out[i] = clip_to_valid(said + inputs[: len(bands)] if params.residual else said, bands)
-        out[i][:, unknown] = np.nan
-    return out
+    fuse = state
+    if any(name.startswith("sharpen.") for name in state):
+        first, fuse = part(state, "sharpen"), part(state, "fuse")
+        task = sharpened(task, lambda one, core: _said(one, first, params, core), THREE_LAYER_HALO)
+    dates = [task.dates[i : i + 1] for i in range(len(task.dates))]
+    return np.stack([_said(replace(task, dates=date), fuse, params, task.edges) for date in dates])

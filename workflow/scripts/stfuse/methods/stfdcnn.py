@@ -18,8 +18,10 @@ from torch import nn
 
 from stfuse.bands import clip_to_valid
 from stfuse.channels import gaps
+from stfuse.crops import MARGIN, covering, reach
 from stfuse.errors import InputError
 from stfuse.fusion.highpass import local_change, modulate, shares
+from stfuse.fusion.windows import surroundings
 from stfuse.grid import coarser, degrade_inside, regrid
 from stfuse.learning.inference import apply
 from stfuse.learning.lessons import Example, Lesson
@@ -29,7 +31,6 @@ from stfuse.learning.weights import part, staged
 from stfuse.networks.beginning import Beginning, initialise
 from stfuse.networks.three_layer import THREE_LAYER_HALO, three_layer
 from stfuse.task import FloatArray, Needs, Scene, State, Task, Window
-from stfuse.tiles import MARGIN, covering, reach
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +93,9 @@ def halo(params: Params) -> int:
     return 2 * THREE_LAYER_HALO
 
 
-def _coarse(task: Task, date: np.datetime64) -> FloatArray:
-    """The coarse image (band, y, x) of a date on the fine grid, bilinear."""
-    return regrid(task.coarse.values[task.coarse.nearest(date)], task.coarse.grid, task.fine.grid, "bilinear")
+def _coarse(task: Task, date: np.datetime64, grid: GeoBox) -> FloatArray:
+    """The coarse image (band, y, x) of a date on a fine grid, bilinear."""
+    return regrid(task.coarse.values[task.coarse.nearest(date)], task.coarse.grid, grid, "bilinear")
 
 
 def _reduced(fine: FloatArray, grid: GeoBox, small: GeoBox) -> FloatArray:
@@ -114,7 +115,8 @@ def _lessons(scene: Scene, params: Params, step: str) -> list[Lesson]:
             task = scene.crop(window)
             fine = task.fine.values[k]
             between = _reduced(fine, task.fine.grid, small)
-            inputs, goal = (_coarse(task, task.fine.dates[k]), between) if step == "map" else (between, fine)
+            coarse = _coarse(task, task.fine.dates[k], task.fine.grid)
+            inputs, goal = (coarse, between) if step == "map" else (between, fine)
             goal = goal - inputs if params.residual else goal.copy()
             goal[:, gaps(inputs)] = np.nan
             return Example(inputs, goal)
@@ -154,17 +156,16 @@ def fit(samples: Iterable[Scene], params: Params, seed: int) -> State:
 
 def _require_pair(task: Task) -> None:
     if not len(task.fine.dates):
-        raise InputError(
-            "stfdcnn was given no fine image", "allow references further from the date, or drop the date"
-        )
+        raise InputError("stfdcnn was given no fine image", "allow references further from the date, or drop the date")
 
 
 def transitional(coarse: FloatArray, state: State, params: Params) -> FloatArray:
-    """T: what both networks, one after the other, make of a coarse image (band, y, x) on the fine grid."""
-    said = coarse
+    """T: what both networks make of a coarse image (band, y, x) on the fine grid; NaN where it is."""
+    said, unknown = coarse, gaps(coarse)
     for step in ("map", "sharpen"):
         added = apply(three_layer(len(said), len(said)), part(state, step), said, THREE_LAYER_HALO)
         said = said + added if params.residual else added
+        said[:, unknown] = np.nan
     return said
 
 
@@ -209,12 +210,13 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
     if not state:
         return out
     window = 2 * int(params.cells * task.ratio / 2) + 1
-    coarse = np.stack([_coarse(task, date) for date in task.fine.dates])
+    around, (top, bottom, left, right) = surroundings(task.edges, max(halo(params), window // 2), out.shape[2:])
+    fine, grid = task.fine.values[..., *around], task.fine.grid[around]
+    coarse = np.stack([_coarse(task, date, grid) for date in task.fine.dates])
     then = np.stack([transitional(image, state, params) for image in coarse])
-    then[np.isnan(coarse)] = np.nan
     for i, date in enumerate(task.dates):
-        image = _coarse(task, date)
-        now = np.where(np.isnan(image), np.float32(np.nan), transitional(image, state, params))
+        image = _coarse(task, date, grid)
         changes = np.stack([local_change(before, image, window) for before in coarse])
-        out[i] = clip_to_valid(fuse(task.fine.values, then, now, changes, params), bands)
+        said = fuse(fine, then, transitional(image, state, params), changes, params)
+        out[i][:, *task.core] = clip_to_valid(said[:, top:bottom, left:right], bands)
     return out

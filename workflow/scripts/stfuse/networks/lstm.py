@@ -50,7 +50,7 @@ class PixelLSTM(nn.Module):
         """(n, dates x bands, y, x) -> (n, bands, y, x)."""
         n, channels, height, width = images.shape
         pixels = images.permute(0, 2, 3, 1).reshape(-1, channels // self.bands, self.bands)
-        parts = [pixels] if self.training else list(pixels.split(PIXELS_AT_ONCE))
+        parts = [pixels] if self.training else torch.split(pixels, PIXELS_AT_ONCE)
         # The last date's hidden state has seen all dates.
         said = torch.cat([self.dense(self.dropout(self.layers(part)[0][:, -1])) for part in parts])
         return said.reshape(n, height, width, self.bands).permute(0, 3, 1, 2)

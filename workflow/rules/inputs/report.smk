@@ -1,0 +1,37 @@
+# The files and settings of the rule in ../report.smk.
+
+
+def report_figures(wildcards):
+    """Every figure of the report."""
+    found = [f"results/figures/{site}/{name}.png" for site in SITES for name in ("scenes", "quality")]
+    made = [site for site in SITES if "simulated" in SITES[site]]
+    found += [f"results/figures/{site}/{name}.png" for site in made for name in ("year", "sensors")]
+    found += [f"results/figures/{site}/likeness_{real}.png" for site, real in LIKENESSES]
+    for name, experiment in EXPERIMENTS.items():
+        for site in experiment["sites"]:
+            found += [f"results/figures/{name}/{site}/{figure}.png" for figure in figures_of(experiment, site)]
+    return found
+
+
+def report_tables(wildcards):
+    """Every table of the report."""
+    found = [f"results/ard/{site}/quality.csv" for site in SITES]
+    found += [
+        f"results/tables/{site}/{name}_{real}.csv" for site, real in LIKENESSES for name in ("likeness", "unlike")
+    ]
+    for name, experiment in EXPERIMENTS.items():
+        for site in experiment["sites"]:
+            folder = f"results/tables/{name}/{site}"
+            found += [f"{folder}/scores.csv", f"{folder}/dates.csv"] if is_scored(experiment, site) else []
+            if experiment["protocol"] == "product" and "simulated" in SITES[site]:
+                found.append(f"results/phenology/{name}/{site}/errors.csv")
+    return [*found, *(["results/scores/summary.csv"] if anything_scored() else [])]
+
+
+def report_experiments(wildcards):
+    """The experiments, and which of their methods find nothing to predict from at which site."""
+    left_out = {
+        name: {site: [m for m in e["methods"] if m not in methods_at(e, site)] for site in e["sites"]}
+        for name, e in EXPERIMENTS.items()
+    }
+    return {name: e | {"left_out": left_out[name]} for name, e in EXPERIMENTS.items()}

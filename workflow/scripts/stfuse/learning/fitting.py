@@ -1,0 +1,50 @@
+"""Let a method learn from files, in this process; torch comes in only with the methods that need it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from stfuse.inputs import SampleFiles, TaskFiles
+from stfuse.learning.resuming import fingerprint, resuming
+from stfuse.methods import load, make_params
+from stfuse.sources import digest
+from stfuse.task import State
+
+__all__ = ["learn"]
+
+
+def learn(
+    samples: Sequence[Mapping[str, Any]],
+    method: Mapping[str, Any],
+    bands: Sequence[str],
+    variable: str,
+    seed: int,
+    checkpoints: Path,
+) -> State:
+    """Fit a method to samples, going on from the checkpoints that an earlier, killed job left.
+
+    Parameters
+    ----------
+    samples : sequence of mapping
+        One per training date, see `stfuse.inputs.SampleFiles`; empty for closed-form methods.
+    method : mapping
+        ``name``, ``file`` and ``settings``.
+    checkpoints : path
+        The folder of the checkpoints; whoever writes the state removes it.
+
+    Raises
+    ------
+    InputError
+        If a sample cannot be read, a setting is unknown, or the samples do not suffice.
+    """
+    module = load(method["file"])
+    params = make_params(module, method["settings"])
+    kind = TaskFiles if module.NEEDS.samples == "target" else SampleFiles
+    code = digest(Path(module.__file__))  # type: ignore[attr-defined]
+    belongs = fingerprint(list(samples), method["file"], asdict(params), code, list(bands), variable, seed)
+    with resuming(checkpoints, belongs):
+        scenes: list[Any] = [kind(sample, bands, variable) for sample in samples]
+        return dict(module.fit(scenes, params, seed))
