@@ -7,7 +7,9 @@
 #   results/degraded/{experiment}/{site}/{sensor}/{date}.tif                 the Wald pair
 #   results/model/{experiment}/{trainset}/{method}/seed{seed}.npz            what a method learned
 #   results/fused/{experiment}/{site}/{method}/seed{seed}/{date}.tif         the prediction
+#   results/fused/{experiment}/{site}/{method}/ensemble/{date}.tif           mean of several seeds; spread beside it
 #   results/scores/{experiment}/{site}/{method}/seed{seed}.csv  -> all.csv   how good it is
+#   results/scores/{experiment}/{site}/{method}/ensemble.csv                 whether the seeds know how sure they are
 #   results/series/{experiment}/{site}/{source}/seed{seed}.nc                the dense NDVI series
 #   results/phenology/{experiment}/{site}/{source}/seed{seed}.tif            transition dates
 #   results/figures/{experiment}/{site}/{name}.png, results/tables/...       what a person looks at
@@ -46,4 +48,5 @@ rule all:
         # Named, so that a scene that was deleted comes back, and with it what depends on it.
         every_scene,
         all_layers,
+        all_ensembles,
         "results/scores/all.csv" if anything_scored() else [],

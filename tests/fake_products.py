@@ -228,17 +228,18 @@ def write_quality(root: Path, seed: int = 0) -> Path:
 
 def write_curves(root: Path, seed: int = 0) -> dict[str, Path]:
     """Loss curves of two networks, and the empty one of a closed-form method."""
+    from scripts.model import CURVE
+
     rng = np.random.default_rng(seed)
     found = {}
     for method, epochs in (("bilinear", 0), ("srcnn", 40), ("esrcnn", 80)):
         rows: list[list[object]] = []
         for epoch in range(1, epochs + 1):
             loss = 0.02 * np.exp(-epoch / 12) + 0.001
-            rows.append(
-                [epoch, loss * rng.uniform(0.95, 1.05), loss * rng.uniform(1.1, 1.3) + epoch * 5e-6, epoch * 1.3]
-            )
+            losses = [loss * rng.uniform(0.95, 1.05), loss * rng.uniform(1.1, 1.3) + epoch * 5e-6]
+            rows.append([1, epoch, *losses, 1e-3, epoch * 1.3, 0.01])
         path = root / f"model/mosaic_withheld/mosaic/{method}/seed0.csv"
-        found[method] = _table(path, ["epoch", "train_loss", "held_loss", "seconds"], rows)
+        found[method] = _table(path, list(CURVE), rows)
     return found
 
 

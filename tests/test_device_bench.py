@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,15 +18,18 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import device_run, device_work, devices
+from benchmarks import device_rates, device_run, device_together, device_work, devices
 from benchmarks.device_figure import figure_of
 from benchmarks.device_inference import predicted
+from benchmarks.device_rates import Yard, matrix_rate
 from benchmarks.device_scenes import samples_of, task_of
 from benchmarks.device_training import QUICK, arguments_of, study, trained
-from benchmarks.device_work import Call, Loop, Watch, Yard, counter, matrix_rate, overheard
+from benchmarks.device_work import Call, Loop, Watch, counter, overheard
+from benchmarks.land import BANDS
 from stfuse.learning import training
+from stfuse.learning.lessons import Lesson
 from stfuse.learning.plan import Plan
-from stfuse.methods import load
+from stfuse.methods import load, make_params
 from stfuse.needs import Needs
 from stfuse.networks.lstm import PixelLSTM
 from stfuse.networks.three_layer import three_layer
@@ -133,7 +137,7 @@ def test_calls_are_heard_by_any_name_and_changed() -> None:
 @pytest.fixture(autouse=True)
 def small_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the matrix rate is does not matter here, how long it takes does."""
-    monkeypatch.setattr(device_work, "SIDE", {"cpu": 192})
+    monkeypatch.setattr(device_rates, "SIDE", {"cpu": 192})
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +160,17 @@ def test_a_training_is_studied_and_timed_through_the_engine(lesson: tuple[Call, 
     assert row["pixels_per_s"] == pytest.approx(3 * 13**2 / row["seconds"])
     assert row["flops_per_s"] == pytest.approx(3 * found.flops / row["seconds"])
     assert 0 <= row["waiting"] <= 1 and row["peak_mb"] > 50 and row["precision"] == "float32"
+
+
+def test_networks_that_lessons_use_themselves_do_not_count(lesson: tuple[Call, dict[str, Any]]) -> None:
+    call, _ = lesson
+    used: list[torch.Tensor] = []
+
+    def other(one: Lesson) -> Lesson:
+        return replace(one, see=lambda window: (used.append(three_layer(6, 6)(image(1, 20))), one.see(window))[1])
+
+    apart = Call(([other(one) for one in call.args[0]], *call.args[1:]), call.kwargs)
+    assert study(apart).flops == study(call).flops and used
 
 
 def test_a_prediction_is_timed_beside_its_bare_loop(lesson: tuple[Call, dict[str, Any]]) -> None:
@@ -222,10 +237,32 @@ def test_the_command_writes_table_figure_and_machine(tmp_path: Path, monkeypatch
     assert facts["device"] == "cpu" and facts["cores"] >= 1 and facts["matrix_flops_per_s"]["float32"] > 1e8
 
 
-def test_a_process_of_its_own_tells_rows_or_why_it_has_none(tmp_path: Path) -> None:
-    asked = {"file": "srcnn", "settings": {"nope": 1}}
-    (found,) = devices.child(asked | {"folder": str(tmp_path)}, "cpu", 1)
-    assert found["left_out"].startswith("failed") and "nope" in found["left_out"]
+def test_a_process_of_its_own_tells_rows_and_why_there_are_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import os, sys; print(sys.argv[1]); print(os.environ['OMP_NUM_THREADS'], flush=True); sys.exit('too large')"
+    monkeypatch.setattr(devices, "COMMAND", [sys.executable, "-c", code])
+    assert list(devices.child({"file": "srcnn"}, "cpu", 3)) == [{"file": "srcnn"}, 3, {"left_out": "failed: too large"}]
+
+
+def test_several_gpus_train_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def learned(processes: int, samples: Any, method: Any, bands: Any, variable: str, seed: int, folder: Path) -> Any:
+        assert processes == 2 and bands == BANDS[:2] and samples[0]["truth"]
+        make_params(load(method["file"]), method["settings"])
+        assert (method["settings"]["batch"], method["settings"]["steps"], method["settings"]["patch"]) == (4, 5, 12)
+        # stage, epoch, losses, learning rate, seconds, waiting
+        known = ((0, 0, 0), (1, 90, 1), (2, 100, 0.3), (3, 120, 0.6))
+        return {"curve": np.array([[1, epoch, 0, 0, 0, s, waiting] for epoch, s, waiting in known])}
+
+    monkeypatch.setattr(device_together, "learn_together", learned)
+    assert device_together.processes_here(1) == 0 and device_together.processes_here(2) == 2
+    samples = samples_of(load("srcnn").NEEDS, tmp_path, 1, size=45, bands=2, ratio=3)
+    kept = ("what", "precision", "compiled", "channels", "bands", "parameters")
+    alone = dict.fromkeys(kept, 0) | {"window": 12, "flops_per_pixel": 10.0, "matrix_flops_per_s": 5.0}
+    alone |= {"seconds": 0.1, "batch": 2}
+    (row,) = device_together.together("srcnn", {"patch": 12}, samples, [alone], 2, 1.0, tmp_path)
+    assert row["processes"] == 2 and row["batch"] == 4 and not row["own"]
+    assert row["seconds"] == pytest.approx(30 / 10) and row["waiting"] == pytest.approx((10 * 0.3 + 20 * 0.6) / 30)
+    assert row["pixels_per_s"] == pytest.approx(4 * 12**2 / 3) and row["patches_per_s"] == pytest.approx(4 / 3)
+    assert row["matrix_flops_per_s"] == 10 and row["flops_per_s"] == pytest.approx(10 * row["pixels_per_s"])
 
 
 def test_the_figure_shows_what_there_is() -> None:

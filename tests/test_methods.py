@@ -23,7 +23,7 @@ FILES = sorted(p for p in Path(str(stfuse.methods.__file__)).parent.glob("*.py")
 METHODS = [p.stem for p in FILES]
 CLOSED_FORM = [p.stem for p in FILES if read_needs(p).samples == "none"]
 ANEW = [p.stem for p in FILES if read_needs(p).samples == "target"]  # trained for each target date
-QUICK = {"epochs": 1, "steps": 2, "batch": 2, "patch": 16}  # settings that shorten a training, where a method has them
+QUICK = {"epochs": 1, "steps": 2, "batch": 2, "patch": 16, "lstm_epochs": 1, "lstm_steps": 2, "lstm_batch": 8}
 DATES = ("2018-03-01", "2018-05-01", "2018-06-30", "2018-09-01")
 AUX_BANDS = {"pan": ("pan",), "sar": ("vv", "vh")}
 

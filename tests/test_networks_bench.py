@@ -17,7 +17,7 @@ from stfuse.grid import coarser, degrade
 from stfuse.needs import Needs
 from stfuse.task import Series
 
-BAND_COLUMNS = [f"{band}_ce99" for band in ("blue", "green", "red", "nir08")]
+BAND_COLUMNS = [f"{band}_ce99" for band in ("blue", "green", "red", "nir")]
 
 
 def made_table(values, study="Made", **more):
@@ -141,6 +141,15 @@ def test_every_combination_of_yang_is_a_case_in_both_worlds():
     assert len(of_bands.cases) == 4 * 8
 
 
+def test_fewer_cases_are_spread_over_every_setting():
+    group = next(GROUPS["wu"]())
+    some = network_cases.fewer(group, 2).cases
+    assert [case.setting for case in some] == [REDUCED] * 2 + [ORIGINAL] * 2
+    own = [case for case in group.cases if case.setting == REDUCED]
+    assert some[:2] == (own[1], own[4])
+    assert network_cases.fewer(group, 99).cases == group.cases
+
+
 def made_place(size=24, change=0.1):
     """A place whose last date is the first one with a change that is alike everywhere."""
     grid, dates = make_grid((size, size), 30), days("2019-01-01", "2019-01-11", "2019-01-21")
@@ -227,6 +236,12 @@ def test_methods_without_a_file_are_left_out(monkeypatch):
     found, missing = contenders(WU)
     assert [c.name for c in found] == ["bilinear"] and missing == ["no_such_method"]
     assert len(found[0].code) == 8
+
+
+def test_settings_are_part_of_the_code():
+    whole, half = (next(c for c in contenders(WU, one_stage=less)[0] if c.name == "esrcnn") for less in (False, True))
+    assert whole.settings == {} and half.settings == {"sharpen": False}
+    assert whole.code != half.code == next(c for c in contenders(WU, one_stage=True)[0] if c.name == "esrcnn").code
 
 
 def test_a_quick_run_writes_table_words_and_figure(tmp_path, capsys):

@@ -47,7 +47,7 @@ class Panel(NamedTuple):
 
 
 HALO = [withStroke(linewidth=3.5, foreground="white")]
-RATE, SHARE, MEMORY = "fine pixels/s", "%", "MB"
+RATE, SHARE, MEMORY = "pixels/s", "%", "MB"
 BLOCKS = {
     "training": (
         Panel("training: rate", RATE, "pixels_per_s", 1.0),
@@ -82,9 +82,9 @@ def caption(table: pd.DataFrame, machine: Mapping[str, Any]) -> str:
     return (
         f"{what}; torch {machine['torch']}; {machine['date']}. Product of two large matrices: {rates}. Load "
         f"average up to {table['load_average'].max():.1f}: each thread makes 1.\n"
-        "Bars: as the method has it. Grey ticks: other batches, patches, windows, precisions. Rates in fine pixels; "
-        "shares beside the matrix rate of the same minute. The bare loop runs the convolutions of the very prediction "
-        f"one by one and nothing else. Memory {memory}, at most."
+        "Bars: as the method has it. Grey ticks: other batches, patches, windows, precisions. Rates in pixels "
+        "answered for; shares beside the matrix rate of the same minute. The bare loop runs the convolutions of the very "
+        f"prediction one by one and nothing else. Memory {memory}, at most."
     )
 
 

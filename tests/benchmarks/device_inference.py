@@ -13,7 +13,8 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from benchmarks.device_work import Call, Loop, Watch, Yard, forget, memory, overheard, seconds_of
+from benchmarks.device_rates import Yard, forget, memory, seconds_of
+from benchmarks.device_work import Call, Loop, Watch, overheard
 from stfuse import tiles
 from stfuse.learning import inference
 from stfuse.methods import Method

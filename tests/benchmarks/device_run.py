@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.device_run JSON`` asks for ``file``, ``settings``, ``bands``, ``ratio``, ``size`` (fine pixels
 a side of the scene to predict), ``places`` and ``place_size`` (of what is learned from), ``batches``, ``patches`` and
-``windows`` (0 = the method's own), ``plans`` (settings of the training to try), ``seconds``, ``repeats``, ``folder``.
+``windows`` (0 = the method's own), ``plans`` (settings of the training to try), ``seconds``, ``repeats``, ``folder``,
+and ``processes`` that train together (0 = one for each GPU).
 With ``{}`` it tells about the device alone.
 """
 
@@ -19,9 +20,11 @@ from typing import Any
 import torch
 
 from benchmarks.device_inference import predicted
+from benchmarks.device_rates import matrix_rate
 from benchmarks.device_scenes import samples_of, task_of
+from benchmarks.device_together import processes_here, together
 from benchmarks.device_training import QUICK, arguments_of, trained
-from benchmarks.device_work import matrix_rate, overheard
+from benchmarks.device_work import overheard
 from stfuse.learning import training
 from stfuse.learning.devices import device
 from stfuse.methods import load, make_params
@@ -64,8 +67,14 @@ def measured(asked: Mapping[str, Any], folder: Path) -> Iterator[dict[str, Any]]
     def row(stage: int, own: bool, found: dict[str, Any]) -> dict[str, Any]:
         return {"stage": stage, "own": own, **found, "load_average": os.getloadavg()[0]}
 
+    alone = []
     for (stage, call), (number, changed) in product(enumerate(trainings, 1), enumerate(tries(asked))):
-        yield row(stage, number == 0, trained(call, changed, where, asked["seconds"]))
+        alone.append(row(stage, number == 0, trained(call, changed, where, asked["seconds"])))
+        yield alone[-1]
+    if processes := processes_here(asked["processes"]):
+        alone = [one for one in alone if one["own"]]
+        rest = (samples, alone, processes, asked["seconds"], folder)
+        yield from together(asked["file"], asked["settings"], *rest)
     task = task_of(method.NEEDS, size=asked["size"], **of)
     for window in asked["windows"]:
         found = predicted(method, task, state, params, where, window, asked["repeats"])

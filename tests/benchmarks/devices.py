@@ -2,12 +2,12 @@
 
 make devicebench ARGS="[--device cpu|cuda] [--methods NAME ...] [--widths 64 32 ...] [--size PIXELS] [--batches N ...]
     [--patches PIXELS ...] [--windows PIXELS ...] [--also compile full ...] [--settings JSON] [--bands 6] [--ratio 3]
-    [--seconds 10] [--repeats 5] [--threads N] [--draw] [--out FOLDER]"
+    [--seconds 10] [--repeats 5] [--threads N] [--processes N] [--draw] [--out FOLDER]"
 
-Each method has a process of its own, on the first GPU where there are several. It trains through the engine, with the
-feed, on made-up scenes in files (fields under clouds), and predicts a scene. Beside each measurement the device's rate
-in a product of two large matrices is measured; beside a prediction also a bare loop over the convolutions that it
-made. What a machine does besides is told by the load average of each row.
+Each method has a process of its own, on the first GPU; where there are several, all of them then train together. It
+trains through the engine, with the feed, on made-up scenes in files (fields under clouds), and predicts a scene. Beside
+each measurement the device's rate in a product of two large matrices is measured; beside a prediction also a bare loop
+over the convolutions that it made. What a machine does besides is told by the load average of each row.
 """
 
 from __future__ import annotations
@@ -39,10 +39,13 @@ BY_DEVICE: dict[str, dict[str, Any]] = {
     "cuda": {"size": 3072, "batches": [16, 64, 256], "patches": [96], "windows": [256, 512], "also": list(ALSO)},
 }
 """What is measured where nothing else is asked for."""
+COMMAND = [sys.executable, "-m", "benchmarks.device_run"]
 PLACE = {"places": 3, "place_size": 480}
 """Scenes to learn from, and their fine pixels a side."""
 
 
+PLAIN = ("bands", "ratio", "size", "batches", "patches", "seconds", "repeats", "processes")
+"""What is handed on as it is."""
 WIDE = ("features", "growth", "units")
 """What the width of a network is called among a method's settings."""
 
@@ -56,12 +59,10 @@ def child(asked: Mapping[str, Any], device: str | None, threads: int) -> Iterato
     """What `device_run` tells; at last a row with ``left_out`` if it failed."""
     hidden = {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {}
     own = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "OPENBLAS", "MKL", "GDAL", "NUMBA")}
-    command = [sys.executable, "-m", "benchmarks.device_run", json.dumps(asked)]
+    command, env = [*COMMAND, json.dumps(asked)], environment(**own, **hidden)
     with (
         tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(
-            command, env=environment(**own, **hidden), stdout=subprocess.PIPE, stderr=errors, text=True
-        ) as process,
+        subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
         yield from (json.loads(line) for line in process.stdout or ())
         if process.wait():
@@ -94,7 +95,7 @@ def width_of(name: str, width: int, asked: argparse.Namespace) -> dict[str, Any]
 
 def request(name: str, width: int, asked: argparse.Namespace, folder: str) -> dict[str, Any]:
     """What `device_run` is asked for."""
-    plain = {key: getattr(asked, key) for key in ("bands", "ratio", "size", "batches", "patches", "seconds", "repeats")}
+    plain = {key: getattr(asked, key) for key in PLAIN}
     return plain | PLACE | {
         "file": name,
         "settings": width_of(name, width, asked),
@@ -118,7 +119,8 @@ def words_of(row: Mapping[str, Any]) -> str:
     if row["left_out"]:
         return f"{row['method']}: left out: {row['left_out']}"
     rate = EngFormatter(places=2, sep="")(row["pixels_per_s"])
-    more = f"{100 * row['share_of_matrix']:.0f} % of the matrix rate, {row['peak_mb']:.0f} MB"
+    more = f"{100 * row['share_of_matrix']:.0f} % of the matrix rate"
+    more += f", {row['peak_mb']:.0f} MB" if "peak_mb" in row else f", {row['processes']} processes"
     if row["what"] == "inference":
         what, more = "predicts", f"{more}, networks {100 * row['share_of_loop']:.0f} % of the bare loop"
     else:
@@ -159,6 +161,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--ratio", type=int, default=3, help="coarse pixel / fine pixel")
     parser.add_argument("--seconds", type=float, default=10, help="that a training is timed")
     parser.add_argument("--repeats", type=int, default=5, help="of each prediction")
+    parser.add_argument("--processes", type=int, default=0, help="that train together beside one alone; 0: all GPUs")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     parser.add_argument("--threads", type=int, default=cores)
     parser.add_argument("--draw", action="store_true", help="draw the table that is there, measure nothing")

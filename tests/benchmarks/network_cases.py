@@ -11,7 +11,7 @@ Yang et al. 2021: the 17 combinations of config/combinations/yang2021.yaml.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
 
@@ -190,6 +190,15 @@ def band_groups(quick: bool = False) -> Iterator[Group]:
             return {case.setting: whole.with_bands(case.bands) for case in seen}
 
         yield Group(BAND_STUDY, group.site, seen, make)
+
+
+def fewer(group: Group, count: int) -> Group:
+    """The group with at most so many cases of each setting, spread evenly over them."""
+    kept: list[Case] = []
+    for setting in dict.fromkeys(case.setting for case in group.cases):
+        own = [case for case in group.cases if case.setting == setting]
+        kept += [own[int((i + 0.5) * len(own) / count)] for i in range(count)] if count < len(own) else own
+    return replace(group, cases=tuple(kept))
 
 
 GROUPS = {"wu": wu_groups, "michel": michel_groups, "yang": yang_groups, "bands": band_groups}

@@ -31,9 +31,11 @@ WU_SIDE, MICHEL_SIDE = 2160.0, 1800.0
 """Metres: 216 x 216 pixels of 10 m or 72 x 72 of 30 m, and 360 x 360 of 5 m."""
 WU_WORLD, MICHEL_WORLD = 5.0, 2.5
 """Metres: pixels of the truth."""
-FOUR = ("blue", "green", "red", "nir08")
-NATIVE, GUIDE = ("nir08", "swir16", "swir22"), ("blue", "green", "red", "nir")
-"""Sentinel-2's bands of 20 m that the experiments use, and those of 10 m."""
+FOUR = ("blue", "green", "red", "nir")
+"""Sentinel-2's bands of 10 m; Venus's near-infrared band stands beside the last."""
+OF_VENUS = ("blue", "green", "red", "nir08")
+NATIVE, GUIDE = ("nir08", "swir16", "swir22"), FOUR
+"""Of Sentinel-2: bands of 20 m and of 10 m."""
 WU_RATIO, REDUCED, ORIGINAL = 3.0, "reduced, 30 m from 90 m", "original, 10 m from 30 m"
 
 
@@ -172,7 +174,7 @@ def michel_places(
     world = world_of(site, side, MICHEL_WORLD)
     venus, sentinel = (eye(site, world, name) for name in ("venus", "sentinel2"))
     fine, every = fine_grid(world, 5.0), sorted({*guides, *targets})
-    truth = venus.series(every, FOUR, fine)
+    truth = Series(venus.images(every, OF_VENUS, fine), days(*every), FOUR, fine)
     places = {}
     for ratio in ratios:
         means = _coarser(truth, ratio)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,7 +41,7 @@ ENTRIES: Mapping[str, dict[str, Any]] = {
     "fsdaf": {"references": "bracketing"},
 }
 """As in the config; Yang et al. 2021 gave all methods two pairs (section 2.7)."""
-QUICK = {"epochs": 1, "steps": 2, "batch": 2, "features": 8, "growth": 8}
+QUICK = {"epochs": 1, "steps": 2, "batch": 2, "features": 8, "growth": 8, "lstm_epochs": 1, "lstm_steps": 2}
 SHARED = ("learning", "networks", "fusion")
 """Folders that methods are made of."""
 STRONG = 0.03
@@ -60,7 +61,7 @@ class Contender:
     needs : Needs
     settings : mapping
     code : str
-        Fingerprint of the files it is made of: what other code measured is measured again.
+        Fingerprint of its files and settings: what other code measured is measured again.
     """
 
     name: str
@@ -74,8 +75,18 @@ class Contender:
         return range(1 if self.needs.samples == "none" else count)
 
 
-def contenders(study: str, quick: bool = False) -> tuple[list[Contender], list[str]]:
-    """A study's methods that have a file, and the names of those that have none."""
+def contenders(study: str, quick: bool = False, one_stage: bool = False) -> tuple[list[Contender], list[str]]:
+    """A study's methods that have a file, and the names of those that have none.
+
+    Parameters
+    ----------
+    quick : bool
+        Hardly trained.
+    one_stage : bool
+        Without the first stage of those that have one: Sentinel-2's bands of 20 m stay interpolated.
+    """
+    settings = QUICK if quick else {}
+    settings = settings | {"sharpen": False} if one_stage else settings
     found, missing = [], []
     for name in CONTENDERS[study]:
         entry = dict(ENTRIES.get(name, {}))
@@ -85,17 +96,18 @@ def contenders(study: str, quick: bool = False) -> tuple[list[Contender], list[s
             continue
         needs = read_needs(FILES[file])
         needs = replace(needs, references=entry.pop("references", needs.references))
-        less = {k: v for k, v in QUICK.items() if quick and k in read_params(FILES[file])}
-        found.append(Contender(name, file, needs, entry | less, fingerprint(file)))
+        entry |= {k: v for k, v in settings.items() if k in read_params(FILES[file])}
+        found.append(Contender(name, file, needs, entry, fingerprint(file, entry)))
     return found, missing
 
 
-def fingerprint(file: str) -> str:
-    """Eight digits that change with a method's file or with what methods share."""
+def fingerprint(file: str, settings: Mapping[str, Any]) -> str:
+    """Eight digits that change with a method's file, with its settings or with what methods share."""
     package = FILES[file].parents[1]
     parts = [FILES[file], package / "channels.py"]
     parts += [part for name in SHARED for part in sorted((package / name).rglob("*.py"))]
-    return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()[:8]
+    words = json.dumps(settings, sort_keys=True).encode()
+    return hashlib.sha256(words + b"".join(part.read_bytes() for part in parts)).hexdigest()[:8]
 
 
 class Table:
@@ -160,8 +172,12 @@ def measure(groups: Iterable[Group], table: Table, known: Sequence[Contender], s
                 states[key] = _train(contender, group, places, task, seed)
             state, seconds = states[key]
             rows = _rows(contender, place, case, task, state)
-            facts = facts_of(group, case, contender, seed) | images[case] | {"train_s": seconds, "code": contender.code}
+            facts = facts_of(group, case, contender, seed) | images[case] | {"train_s": seconds, **_code(contender)}
             table.add([facts | row for row in rows])
+
+
+def _code(contender: Contender) -> dict[str, str]:
+    return {"settings": json.dumps(contender.settings, sort_keys=True), "code": contender.code}
 
 
 def _train(

@@ -134,9 +134,12 @@ def test_a_single_date_has_no_calibrated_rows(files, tmp_path):
 
 
 def test_the_figure_is_drawn(files, scores, tmp_path):
-    png = tmp_path / "ensemble.png"
+    png, table = tmp_path / "ensemble.png", tmp_path / "table.csv"
     given = (scores, files.mean[1], files.spread[1])
-    draw_ensemble(*given, files.observed[1], None, BANDS, "reflectance", "A place", png)
+    draw_ensemble(*given, files.observed[1], None, BANDS, "reflectance", "A place", png, table)
     assert png.read_bytes()[:4] == b"\x89PNG" and png.stat().st_size > 20_000
+    lines = pd.read_csv(table)
+    assert list(lines["date"]) == [*DATES, "all"]
+    assert lines["coverage_90"].iloc[-1] == pytest.approx(lines["coverage_90"].iloc[:-1].mean(), rel=1e-3)
     with pytest.raises(InputError, match="no score to draw"):
-        draw_ensemble(*given, None, None, BANDS, "reflectance", "A place", tmp_path / "none.png")
+        draw_ensemble(*given, None, None, BANDS, "reflectance", "A place", tmp_path / "none.png", table)

@@ -1,5 +1,3 @@
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +5,7 @@ from hypothesis import strategies as st
 
 from small_lessons import example, lesson, lessons
 from stfuse.errors import InputError
-from stfuse.learning.blocks import Blocks, Cut, Limits, Schedule, read
+from stfuse.learning.blocks import Blocks, Cut, Limits, read
 from stfuse.learning.patches import Moments, window
 
 CUT = Cut(size=4, halo=3, align=1, cell=8, min_valid=0.5)
@@ -128,21 +126,3 @@ def test_memory_bounds_blocks_and_held_out_cells():
     assert blocks.most_cells(Limits(memory=4 * 5 * cell)) == 5
     assert blocks.most_cells(Limits(held=7)) == 7
     assert blocks.most_cells(NOTHING_KEPT) == 1
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(1, 40), st.integers(2, 50), st.integers(0, 9))
-def test_a_schedule_keeps_to_its_room_and_comes_round_to_every_block(count, room, seed):
-    schedule = Schedule(count, room, seed)
-    epochs = [schedule.at(e) for e in range(3 * count)]
-    assert epochs == [Schedule(count, room, seed).at(e) for e in range(3 * count)]
-    assert set().union(*epochs) == set(range(count))
-    for now, then in pairwise(epochs):
-        assert now == sorted(set(now)) and now
-        # What one epoch uses and the next one adds are in memory together.
-        assert len({*now, *then}) <= max(room, 2)
-    assert schedule.all_fit == all(len(e) == count for e in epochs)
-
-
-def test_other_seeds_have_other_schedules():
-    assert len({tuple(Schedule(20, 6, seed).at(0)) for seed in range(5)}) > 1

@@ -149,13 +149,22 @@ numbers = st.lists(st.integers(0, 120), min_size=1, max_size=25, unique=True)
     gap=st.integers(0, 15),
     pair=st.integers(0, 3),
     count=st.integers(1, 4),
+    pairs=st.booleans(),
 )
 def test_no_test_image_ever_reaches_training(
-    fine: list[int], coarse: list[int], protocol: str, samples: Any, kind: Any, gap: int, pair: int, count: int
+    fine: list[int],
+    coarse: list[int],
+    protocol: str,
+    samples: Any,
+    kind: Any,
+    gap: int,
+    pair: int,
+    count: int,
+    pairs: bool,
 ) -> None:
     days = make_days(fine, coarse)
     one = experiment(protocol=protocol, gap_days=gap, pair_days=pair, targets=count)
-    needs = Needs(references=kind, samples=samples)
+    needs = Needs(references=kind, samples=samples, pairs=pairs)
     try:
         tested = cases(one, days, needs)
     except InputError:

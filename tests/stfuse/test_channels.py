@@ -80,7 +80,9 @@ def test_cells_begin_where_edges_meet():
     assert len(np.unique(values[0, 1, 3:5])) == 1 and len(np.unique(values[0, 1, 3:8])) == 2
 
 
-@pytest.mark.parametrize(("ratio", "nearest"), [(16.7, Fraction(33, 2)), (2.9, Fraction(3)), (0.8, Fraction(1))])
+@pytest.mark.parametrize(
+    ("ratio", "nearest"), [(16.7, Fraction(17)), (2.4, Fraction(5, 2)), (2.9, Fraction(3)), (0.8, Fraction(1))]
+)
 def test_other_ratios_are_brought_to_the_nearest_that_nests(ratio, nearest):
     grid = make_grid((100, 100))
     coarse = GeoBox((round(110 / ratio),) * 2, grid.affine @ Affine.scale(ratio), grid.crs)

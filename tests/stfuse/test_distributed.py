@@ -1,11 +1,16 @@
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
-from training_files import BANDS, written
 
 from stfuse.errors import InputError
+from stfuse.learning import distributed
 from stfuse.learning.distributed import learn_together, visible_gpus
 from stfuse.learning.fitting import learn
 from stfuse.learning.weights import CURVE
+from training_files import BANDS, written
 
 METHOD = {
     "name": "srcnn",
@@ -20,8 +25,8 @@ def one_thread(monkeypatch):
 
 
 def test_two_processes_learn_what_one_learns(tmp_path):
-    samples = written(tmp_path)
-    # Gaps in one image alone: the processes then observe unlike numbers of values.
+    # With a gap in one image alone, the processes observe unlike numbers of values.
+    samples = written(tmp_path, gap=30)
     whole = learn(samples, METHOD, BANDS, "ndvi", 1, tmp_path / "one")
     shared = learn_together(2, samples, METHOD, BANDS, "ndvi", 1, tmp_path / "two")
     assert shared.keys() == whole.keys()
@@ -31,11 +36,61 @@ def test_two_processes_learn_what_one_learns(tmp_path):
     np.testing.assert_allclose(shared["curve"][:, losses], whole["curve"][:, losses], rtol=1e-4)
 
 
-def test_an_error_of_the_processes_ends_all_with_its_message(tmp_path):
-    samples = written(tmp_path)
-    samples[1]["truth"] = str(tmp_path / "nothing.tif")
-    with pytest.raises(InputError, match=r"nothing\.tif.*Cure"):
-        learn_together(2, samples, METHOD, BANDS, "ndvi", 1, tmp_path / "two")
+IN_ONE = """
+import os
+if os.environ.get("RANK") == "1":
+    from stfuse.errors import InputError
+    from stfuse.learning import loop
+    def fails(self, *args):
+        {0}
+    loop.Loop._learn = fails
+"""
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "message"),
+    [
+        ("raise InputError('the second fails', 'mend it')", InputError, r"the second fails\. Cure: mend it"),
+        ("os._exit(3)", RuntimeError, "ended without a result|Process 0 of the training failed"),
+    ],
+)
+def test_an_error_in_one_process_ends_the_other_that_waits_for_it(tmp_path, monkeypatch, action, kind, message):
+    (tmp_path / "sitecustomize.py").write_text(IN_ONE.format(action))  # which every process of Python runs first
+    monkeypatch.setenv("PYTHONPATH", f"{distributed.PACKAGE}:{tmp_path}")
+    with pytest.raises(kind, match=message):
+        learn_together(2, written(tmp_path), METHOD, BANDS, "ndvi", 1, tmp_path / "two")
+
+
+def write_error(folder, rank, time, found, cure):
+    text = json.dumps({"rank": rank, "time": time, "found": found, "cure": cure})
+    (folder / f"error{rank}.json").write_text(text)
+
+
+def test_the_first_error_is_told_and_curable_ones_before_all(tmp_path):
+    distributed._raise_first(tmp_path)
+    write_error(tmp_path, 0, 7.0, "connection lost", None)
+    write_error(tmp_path, 1, 5.0, "ZeroDivisionError", None)
+    with pytest.raises(RuntimeError, match=r"Process 1 of the training failed\.\nZeroDivisionError"):
+        distributed._raise_first(tmp_path)
+    write_error(tmp_path, 2, 9.0, "too small", "take more")
+    with pytest.raises(InputError, match=r"too small\. Cure: take more"):
+        distributed._raise_first(tmp_path)
+
+
+def test_a_process_ends_with_the_one_that_started_it(monkeypatch):
+    monkeypatch.setattr(distributed, "WATCH", 0.001)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    ended = []
+
+    def end(code):
+        ended.append(code)
+        raise SystemExit
+
+    monkeypatch.setattr(distributed.os, "_exit", end)
+    with pytest.raises(SystemExit):
+        distributed._end_with(gone.pid)
+    assert ended == [1]
 
 
 def test_without_gpus_one_process_trains():

@@ -4,62 +4,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn.functional import interpolate
 
+from small_networks import Overall, Stepped, image, scaling, seeded
 from stfuse.errors import InputError
 from stfuse.learning import inference
 from stfuse.learning.inference import Lattice, apply
-from stfuse.learning.patches import Scaling
 from stfuse.learning.weights import weights
 from stfuse.networks.beginning import initialise
 from stfuse.networks.three_layer import THREE_LAYER_HALO, three_layer
-
-
-class Stepped(nn.Module):
-    """Takes every coarse pixel back from its middle fine one, looks around at both sizes; a halo of one cell."""
-
-    def __init__(self, align: int) -> None:
-        super().__init__()
-        self.align, self.coarse, self.fine = align, nn.Conv2d(1, 3, 3, padding=1), nn.Conv2d(4, 1, 3, padding=1)
-
-    def forward(self, inputs):
-        middle = self.align // 2
-        assert all(n % self.align == 0 for n in inputs.shape[2:])
-        maps = torch.relu(self.coarse(inputs[:, :1, middle :: self.align, middle :: self.align]))
-        whole = torch.cat([interpolate(maps, scale_factor=self.align), inputs[:, 1:]], 1)
-        halo = 2 * self.align
-        return self.fine(whole)[:, :, halo:-halo, halo:-halo]
-
-
-class Overall(nn.Module):
-    """Looks at the mean and the largest value of all that it is given."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.last = nn.Conv2d(2, 6, 3), nn.Conv2d(6, 2, 1)
-
-    def forward(self, inputs):
-        maps = torch.relu(self.first(inputs))
-        return self.last(maps * torch.sigmoid(3 * maps.mean((2, 3), keepdim=True)) + maps.amax((2, 3), keepdim=True))
-
-
-def seeded(network: nn.Module, spread: float = 0.3) -> nn.Module:
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for values in network.parameters():
-            values.normal_(0, spread, generator=generator)
-    return network
-
-
-def scaling(channels: int, bands: int, plain: bool = True) -> Scaling:
-    rng = np.random.default_rng(5)
-    made = [rng.normal(size=channels), rng.uniform(1, 2, channels), rng.normal(size=bands), rng.uniform(1, 2, bands)]
-    unit = [np.zeros(channels), np.ones(channels), np.zeros(bands), np.ones(bands)]
-    return Scaling(*(a.astype(np.float32) for a in (unit if plain else made)))
-
-
-def image(channels: int, *shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(channels, *shape)).astype(np.float32)
 
 
 def cut(
@@ -250,61 +202,6 @@ def test_sizes_that_do_not_hold_whole_cells_are_refused(halo, lattice, word):
     network = Stepped(3)
     with pytest.raises(ValueError, match=f"{word} must be a multiple of the alignment 3"):
         apply(network, weights(network, scaling(2, 1)), image(2, 20, 20), halo, align=3, lattice=lattice)
-
-
-# Memory
-
-
-@pytest.mark.parametrize("lattice", [None, Lattice(8, 2)])
-@pytest.mark.parametrize("room", [1e3, 1e5, 1e9])
-def test_the_memory_decides_how_many_windows_go_at_a_time_but_not_what_they_say(monkeypatch, lattice, room):
-    network, values = seeded(nn.Conv2d(2, 4, 3)), image(2, 50, 41)
-    state = weights(network, scaling(2, 4))
-    most = apply(network, state, values, 1, lattice=lattice)
-    pixels = []
-    network.register_forward_pre_hook(lambda _, given: pixels.append(given[0].shape[0] * given[0][0, 0].numel()))
-    monkeypatch.setattr(inference, "budget", lambda where: room)
-    monkeypatch.setattr(inference, "_taken", {})
-    np.testing.assert_allclose(apply(network, state, values, 1, lattice=lattice), most, atol=1e-5)
-    bytes_a_pixel = next(iter(inference._taken.values()))
-    assert bytes_a_pixel >= (2 + 4) * 4  # inputs and maps
-    one = 10 * 10
-    assert max(pixels[1:]) <= max(room / bytes_a_pixel, one)
-    assert (len(pixels) == 2) == (room == 1e9)  # the trial, then all at once
-
-
-def test_memory_is_measured_once_for_a_network(monkeypatch):
-    counted = []
-    network, state = seeded(nn.Conv2d(2, 1, 3)), weights(seeded(nn.Conv2d(2, 1, 3)), scaling(2, 1))
-    monkeypatch.setattr(inference, "_taken", {})
-    monkeypatch.setattr(inference, "taken", lambda *_: counted.append(1) or 50.0)
-    for _ in range(3):
-        apply(network, state, image(2, 20, 20), 1)
-    assert len(counted) == 1
-
-
-class Narrow(nn.Conv2d):
-    """A convolution that finds no memory for more than so many pixels."""
-
-    most = 10**9
-
-    def forward(self, inputs):
-        if inputs.shape[0] * inputs[0, 0].numel() > self.most:
-            raise torch.OutOfMemoryError("no memory")
-        return super().forward(inputs)
-
-
-@pytest.mark.parametrize("lattice", [None, Lattice(8, 2)])
-def test_where_the_memory_is_less_than_it_seemed_fewer_windows_go_at_a_time(monkeypatch, lattice):
-    network, values = seeded(Narrow(2, 1, 3)), image(2, 50, 41)
-    state = weights(network, scaling(2, 1))
-    monkeypatch.setattr(inference, "_taken", {})
-    expected = apply(network, state, values, 1, lattice=lattice)
-    network.most = 250
-    np.testing.assert_allclose(apply(network, state, values, 1, lattice=lattice), expected, atol=1e-5)
-    network.most = 50
-    with pytest.raises(torch.OutOfMemoryError):
-        apply(network, state, values, 1, lattice=lattice)
 
 
 @pytest.mark.parametrize("wrong", ["bands", "empty"])

@@ -121,6 +121,19 @@ def test_weights_begin_as_in_keras():
     assert (net.dense.bias == 0).all()
 
 
+def test_four_patches_are_learnt_by_heart():
+    rng = np.random.default_rng(0)
+    shown, goal = (torch.from_numpy(rng.normal(size=(4, c, 3, 3)).astype(np.float32)) for c in (12, 6))
+    net = network(dropout=0.0).train()
+    optimiser = torch.optim.Adam(net.parameters(), lr=1e-2)
+    for _ in range(200):
+        optimiser.zero_grad()
+        loss = (net(shown) - goal).square().mean()
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < 1e-3
+
+
 def test_the_seed_decides_how_weights_begin():
     first, again, other = network(seed=3), network(seed=3), network(seed=4)
     for (name, a), b, c in zip(first.named_parameters(), again.parameters(), other.parameters(), strict=True):

@@ -149,7 +149,8 @@ def test_a_method_without_common_pixels_does_not_break_the_scatter() -> None:
 
 def test_drawing_leaves_matplotlibs_settings_alone_and_is_repeatable() -> None:
     before = dict(matplotlib.rcParams)
-    curve = pd.DataFrame({"epoch": [1, 2], "train_loss": [0.2, 0.1], "held_loss": [0.3, np.nan], "seconds": [1, 2]})
+    curve = pd.DataFrame({"stage": 1, "epoch": [1, 2], "train_loss": [0.2, 0.1], "held_loss": [0.3, np.nan]})
+    curve = curve.assign(learning_rate=1e-3, seconds=[1, 2], waiting=0.0)
     pictures = [to_png(training_figure({"srcnn": curve, "bilinear": curve[:0]}, "Training")) for _ in range(2)]
     assert dict(matplotlib.rcParams) == before
     assert pictures[0] == pictures[1]

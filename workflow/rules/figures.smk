@@ -102,6 +102,31 @@ rule draw_scores:
         "../scripts/figures_scores.py"
 
 
+rule draw_ensemble:
+    """What the spread of {wildcards.method}'s seeds is worth."""
+    input:
+        unpack(ensemble_files),
+    output:
+        figure="results/figures/{experiment}/{site}/ensemble_{method}.png",
+        table="results/tables/{experiment}/{site}/ensemble_{method}.csv",
+    log:
+        "results/logs/figures/{experiment}/{site}/ensemble_{method}.log",
+    benchmark:
+        "results/benchmarks/figures/{experiment}/{site}/ensemble_{method}.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
+    params:
+        code=code("figures_ensemble"),
+        bands=experiment_bands,
+        variable=variable,
+        title=figure_title,
+    script:
+        "../scripts/figures_ensemble.py"
+
+
 rule draw_training:
     """How the losses fell."""
     input:

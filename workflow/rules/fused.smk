@@ -58,3 +58,27 @@ rule show_layers:
         variable=variable,
     script:
         "../scripts/fused_layers.py"
+
+
+rule combine_seeds:
+    """Mean and spread of what the seeds of {wildcards.method} predict of {wildcards.date} at {wildcards.site}."""
+    input:
+        members=members,
+    output:
+        mean="results/fused/{experiment}/{site}/{method}/ensemble/{date}.tif",
+        spread="results/fused/{experiment}/{site}/{method}/ensemble/{date}_spread.tif",
+    log:
+        "results/logs/fused/{experiment}/{site}/{method}/ensemble/{date}.log",
+    benchmark:
+        "results/benchmarks/fused/{experiment}/{site}/{method}/ensemble/{date}.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    resources:
+        mem_mb=combining_memory,
+        runtime=runtime,
+    params:
+        code=code("fused_ensemble"),
+        seeds=member_seeds,
+        tags=ensemble_tags,
+    script:
+        "../scripts/fused_ensemble.py"

@@ -33,6 +33,35 @@ rule score:
         "../scripts/scores.py"
 
 
+rule score_ensemble:
+    """Hold the intervals of {wildcards.method}'s seeds in {wildcards.experiment} at {wildcards.site} against the truth."""
+    input:
+        mean=ensemble_means,
+        spread=ensemble_spreads,
+        members=ensemble_members,
+        observed=observed_images,
+        known=known_truth,
+    output:
+        "results/scores/{experiment}/{site}/{method}/ensemble.csv",
+    log:
+        "results/logs/scores/{experiment}/{site}/{method}/ensemble.log",
+    benchmark:
+        "results/benchmarks/scores/{experiment}/{site}/{method}/ensemble.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
+    params:
+        code=code("scores_ensemble"),
+        labels=labels,
+        seeds=member_seeds,
+        bands=experiment_bands,
+        variable=variable,
+    script:
+        "../scripts/scores_ensemble.py"
+
+
 rule summarise:
     """Every score of {wildcards.experiment} in one table, and a summary of it."""
     input:

@@ -1,4 +1,4 @@
-"""What the spread of a method's seeds is worth: results/figures/{experiment}/{site}/ensemble_{method}.png."""
+"""What the spread of a method's seeds is worth: results/figures/{experiment}/{site}/ensemble_{method}.png and table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from stfuse.against import image_on, truths
+from stfuse.ensemble import ensemble_table
 from stfuse.errors import InputError
 from stfuse.job import job, whole
 from stfuse.plots import Picture, near_infrared, to_png
@@ -28,6 +29,7 @@ def draw_ensemble(
     variable: str,
     title: str,
     png: Path,
+    table: Path,
 ) -> None:
     """Draw the reliability of an ensemble's intervals beside its spread and error on one date.
 
@@ -42,6 +44,8 @@ def draw_ensemble(
         Of the date that is shown, ``{date}.tif`` and ``{date}_spread.tif``.
     observed, known : Path, optional
         What it is held against, see `stfuse.against.truths`; one of them at least.
+    table : Path
+        What `stfuse.ensemble.ensemble_table` says of the scores.
 
     Raises
     ------
@@ -67,6 +71,8 @@ def draw_ensemble(
     )
     with whole(png) as part:
         part.write_bytes(to_png(figure))
+    with whole(table) as part:
+        ensemble_table(rows).to_csv(part, index=False, float_format="%.4g", lineterminator="\n")
 
 
 if __name__ == "__main__":
@@ -74,12 +80,13 @@ if __name__ == "__main__":
         given = snakemake.input
         draw_ensemble(
             scores=Path(given.scores),
-            mean=Path(given.mean),
-            spread=Path(given.spread),
+            mean=Path(str(given.mean)),
+            spread=Path(str(given.spread)),
             observed=Path(str(given.observed)) if given.observed else None,
             known=Path(str(given.known)) if given.known else None,
             bands=list(snakemake.params.bands),
             variable=snakemake.params.variable,
             title=snakemake.params.title,
-            png=Path(snakemake.output[0]),
+            png=Path(snakemake.output.figure),
+            table=Path(snakemake.output.table),
         )

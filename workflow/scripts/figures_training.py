@@ -20,8 +20,8 @@ def draw_training(curves: Mapping[str, Path], title: str, png: Path) -> None:
     Parameters
     ----------
     curves : mapping of run to Path
-        Run = method, followed by its seed where there are several (``esrcnn seed 1``); tables with the columns
-        epoch, train_loss, held_loss, seconds, without rows for methods that learn nothing.
+        Run = method, followed by seed and target date where there are several (``ddi 2023-05-01 (seed 1)``); tables
+        with the columns of `stfuse.learning.weights.CURVE`, without rows for methods that learn nothing.
     """
     figure = training_figure({name: pd.read_csv(path) for name, path in curves.items()}, title)
     with whole(png) as part:

@@ -74,5 +74,5 @@ if __name__ == "__main__":
             members=_members(snakemake.params.seeds, snakemake.input.members),
             mean=Path(snakemake.output.mean),
             spread=Path(snakemake.output.spread),
-            tags=dict(snakemake.params.labels),
+            tags=dict(snakemake.params.tags),
         )

@@ -34,7 +34,7 @@ from stfuse.report import (
 if TYPE_CHECKING:
     snakemake: Any
 
-logger = logging.getLogger("stfuse.report_page")
+logger = logging.getLogger("stfuse.report")
 
 TEMPLATE = Path(stfuse.__file__).with_name("report.html.jinja")
 Facts = dict[str, Any]

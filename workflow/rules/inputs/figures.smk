@@ -103,6 +103,16 @@ def experiment_scores(wildcards):
     return [f"{folder}/{m}/seed{seed}.csv" for m in experiment_methods(wildcards) for seed in seeds(m)]
 
 
+def ensemble_files(wildcards):
+    """The scores of an ensemble, and the images of the date in the middle."""
+    of_job = {"mean": ensemble_means, "spread": ensemble_spreads, "observed": observed_images}
+    images = {name: found(wildcards) for name, found in of_job.items()}
+    middle = len(images["mean"]) // 2
+    shown = {name: paths[middle : middle + 1] for name, paths in images.items()}
+    scores = f"results/scores/{wildcards.experiment}/{wildcards.site}/{wildcards.method}/ensemble.csv"
+    return shown | {"known": known_truth(wildcards), "scores": scores}
+
+
 def learned(experiment, site):
     """Every (method, seed) of an experiment at a site that learns."""
     return [(m, seed) for m in methods_at(experiment, site) if NEEDS[m].samples != "none" for seed in seeds(m)]
@@ -182,7 +192,8 @@ def figures_of(experiment, site):
         dates = sorted({dates[0], dates[len(dates) // 2], dates[-1]})
     names = [f"prediction_{date}" for date in dates]
     names += ["profiles", "phenology"] if protocol == "product" else ["scatter"]
-    names += ["scores"] if is_scored(experiment, site) else []
+    if is_scored(experiment, site):
+        names += ["scores", *(f"ensemble_{method}" for method in ensembles_at(experiment, site))]
     return names + (["training"] if learned(experiment, site) else [])
 
 

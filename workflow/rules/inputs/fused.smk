@@ -85,3 +85,54 @@ def ard_images(site):
                     found.update([truth] if truth else [])
         found.update(series_images(experiment, site))
     return found
+
+
+def is_ensemble(method):
+    """Whether a method runs with several seeds."""
+    return len(seeds(method)) > 1
+
+
+def member_seeds(wildcards):
+    """The seeds of an ensemble's members."""
+    if not is_ensemble(wildcards.method):
+        raise InputError(
+            f"Method {wildcards.method} has one seed, and one prediction has no spread",
+            "write `seeds: [0, 1, 2]` into its entry under `methods:`",
+        )
+    return seeds(wildcards.method)
+
+
+def members(wildcards):
+    """The predictions of one date, one a seed."""
+    folder = f"results/fused/{wildcards.experiment}/{wildcards.site}/{wildcards.method}"
+    return [f"{folder}/seed{seed}/{wildcards.date}.tif" for seed in member_seeds(wildcards)]
+
+
+def ensemble_tags(wildcards):
+    """What the images of an ensemble say of where they come from."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    return {"method": wildcards.method, "date": wildcards.date, "variable": experiment["variable"]}
+
+
+def combining_memory(wildcards, attempt):
+    """Megabytes: one window of every member."""
+    return attempt * (1000 + 150 * len(seeds(wildcards.method)))
+
+
+def ensemble_images(experiment, site, method, ending=".tif"):
+    """The mean predictions of a method's seeds, or their spreads (``_spread.tif``)."""
+    folder = f"results/fused/{experiment['name']}/{site}/{method}/ensemble"
+    return [f"{folder}/{case.target}{ending}" for case in method_cases(experiment, site, method)]
+
+
+def ensembles_at(experiment, site):
+    """The methods of an experiment at a site that run with several seeds."""
+    return [method for method in methods_at(experiment, site) if is_ensemble(method)]
+
+
+def all_ensembles(wildcards):
+    """The mean and spread of every method with several seeds."""
+    places = [(e, site, m) for e in EXPERIMENTS.values() for site in e["sites"] for m in ensembles_at(e, site)]
+    return [
+        image for place in places for ending in (".tif", "_spread.tif") for image in ensemble_images(*place, ending)
+    ]

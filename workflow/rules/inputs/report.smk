@@ -22,7 +22,9 @@ def report_tables(wildcards):
     for name, experiment in EXPERIMENTS.items():
         for site in experiment["sites"]:
             folder = f"results/tables/{name}/{site}"
-            found += [f"{folder}/scores.csv", f"{folder}/dates.csv"] if is_scored(experiment, site) else []
+            if is_scored(experiment, site):
+                found += [f"{folder}/scores.csv", f"{folder}/dates.csv"]
+                found += [f"{folder}/ensemble_{method}.csv" for method in ensembles_at(experiment, site)]
             if experiment["protocol"] == "product" and "simulated" in SITES[site]:
                 found.append(f"results/phenology/{name}/{site}/errors.csv")
     return [*found, *(["results/scores/summary.csv"] if anything_scored() else [])]

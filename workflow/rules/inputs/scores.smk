@@ -11,6 +11,23 @@ def scored_images(wildcards):
     return fused_images(EXPERIMENTS[wildcards.experiment], wildcards.site, wildcards.method, wildcards.seed)
 
 
+def ensemble_means(wildcards):
+    """The mean predictions of a method's seeds."""
+    return ensemble_images(EXPERIMENTS[wildcards.experiment], wildcards.site, wildcards.method)
+
+
+def ensemble_spreads(wildcards):
+    """How much its seeds differ."""
+    return ensemble_images(EXPERIMENTS[wildcards.experiment], wildcards.site, wildcards.method, "_spread.tif")
+
+
+def ensemble_members(wildcards):
+    """Their predictions, date by date."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    by_seed = [fused_images(experiment, wildcards.site, wildcards.method, seed) for seed in member_seeds(wildcards)]
+    return [image for of_date in zip(*by_seed) for image in of_date]
+
+
 def observed_images(wildcards):
     """What was observed where they were predicted; nothing in the product protocol."""
     experiment = EXPERIMENTS[wildcards.experiment]

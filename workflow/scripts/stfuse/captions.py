@@ -36,6 +36,11 @@ CAPTIONS = {
         "nearest fine date "
         "repeated (nearest). A hollow marker is worse than one of them.",
     ),
+    "ensemble": ("Seeds of {detail} as an ensemble",
+        "The same training begun from several seeds: the mean of what they predict, and how much they differ. Left, "
+        "how often intervals around the mean hold the truth, as the seeds spread and with the spread scaled by what "
+        "all other dates ask for. A good spread is large where the error is.",
+    ),
     "training": ("Training {detail}",
         "How the loss fell while the methods learned. A held-out curve that rises again means overfitting.",
     ),
@@ -73,6 +78,11 @@ TABLES = {
         "Over the dates that every method has. The last columns name the metrics in which a baseline is better.",
     ),
     "dates": ("Scores by date", "Differences to the baselines are on the pixels that both predicted."),
+    "ensemble": ("Intervals of the ensemble",
+        "Share of the pixels whose truth lies in an interval that should hold 90 %, and its mean width, before and "
+        "after the spread is multiplied by the factor found on the other dates; beside them the error of the mean "
+        "and the mean error of the seeds. Means over bands.",
+    ),
     "errors": (
         "Errors of the transition dates",
         "Days between found and true dates of the fields: mean size (mae) and mean (bias; negative = too early). "
@@ -93,8 +103,8 @@ TABLES = {
 }  # fmt: skip
 
 PARTS = (
-    "prediction", "scatter", "scores", "profiles", "phenology", "training", "year", "sensors", "likeness", "scenes",
-    "quality",
+    "prediction", "scatter", "scores", "ensemble", "profiles", "phenology", "training", "year", "sensors", "likeness",
+    "scenes", "quality",
 )  # fmt: skip
 """Order of the figures within a section."""
 

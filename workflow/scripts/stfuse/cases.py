@@ -268,6 +268,8 @@ def training_cases(experiment: Mapping[str, Any], days: Days, needs: Needs) -> l
     wald = uses_wald(experiment, needs)
     role = coarse if wald else fine
     usable = _usable(experiment, days, needs)
+    if needs.pairs:  # the coarse image of a reference's pair may be one that stands for a target
+        usable = [d for d in usable if _coarse_of(d, experiment, days) not in unseen[coarse]]
     found: list[Case] = []
     for target in _clear(days, role, experiment["min_clear"]):
         at_target = target if wald else _coarse_of(target, experiment, days)

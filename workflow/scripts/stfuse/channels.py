@@ -38,6 +38,10 @@ SAME = 1e-4
 """Fine pixels within which edges of the two grids count as one."""
 
 
+MANY = 8
+"""Fine pixels a coarse one from which on a ratio that does not nest is brought to a whole one."""
+
+
 class Nesting(NamedTuple):
     """How coarse pixels lie in fine ones.
 
@@ -153,7 +157,11 @@ def nesting(coarse: GeoBox, fine: GeoBox) -> Nesting:
     """
     to_fine = ~fine.affine @ coarse.affine
     size = abs(to_fine.a)
-    ratio = min((Fraction(max(round(size * q), q), q) for q in (1, 2)), key=lambda f: (abs(float(f) - size), f))
+    ratio = min(
+        (Fraction(max(round(size * q), q), q) for q in (1, 2)), key=lambda f: (round(abs(float(f) - size), 6), f)
+    )
+    if size > MANY and abs(float(ratio) - size) > SAME:
+        ratio = Fraction(round(size))  # half a fine pixel is little here, and cells are half as large
     p, q = ratio.numerator, ratio.denominator
     upright = coarse.crs == fine.crs and abs(to_fine.b) + abs(to_fine.d) < SAME
     alike = upright and all(abs(s - p / q) * max(fine.shape) < SAME * size for s in (to_fine.a, to_fine.e))

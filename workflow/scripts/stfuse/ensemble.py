@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t
 
@@ -14,7 +15,17 @@ from stfuse.scores import Row
 from stfuse.strata import gradient_strata
 from stfuse.task import FloatArray
 
-__all__ = ["LEVELS", "SHARE", "combine", "interval_rows", "quantile_beyond", "ratios", "thinned", "z_of"]
+__all__ = [
+    "LEVELS",
+    "SHARE",
+    "combine",
+    "ensemble_table",
+    "interval_rows",
+    "quantile_beyond",
+    "ratios",
+    "thinned",
+    "z_of",
+]
 
 SHARE = 0.9
 """What the interval is to hold."""
@@ -164,3 +175,29 @@ def interval_rows(
         for (stratum, metric), same in together.items()
         if len(bands) > 1 or bands[0] != "ndvi"
     ]
+
+
+TABLE = (
+    "rmse", "rmse_members", "spread", "coverage_90", "coverage_90_calibrated", "width_90", "width_90_calibrated",
+    "spread_factor",
+)  # fmt: skip
+
+
+def ensemble_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """What is to be read of the scores of one method's ensemble: a line for each date, and their mean.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The table of scores that holds `interval_rows`, ``rmse`` and ``rmse_members``.
+
+    Returns
+    -------
+    DataFrame
+        Columns truth, date (``all`` = mean over dates) and `TABLE`; whole image, mean over the bands.
+    """
+    band = "mean" if "mean" in set(rows["band"]) else "ndvi"
+    kept = rows[(rows["band"] == band) & (rows["stratum"] == "all")]
+    lines = kept.pivot(index=["truth", "date"], columns="metric", values="value").reindex(columns=list(TABLE))
+    means = lines.groupby("truth").mean().assign(date="all").set_index("date", append=True)
+    return pd.concat([lines, means]).sort_index(kind="stable").rename_axis(columns=None).reset_index()

@@ -1,4 +1,4 @@
-"""Lessons in blocks, so that none need fit into memory: reading them, what is known of them, which are at hand when."""
+"""Lessons in blocks, so that none need fit into memory: reading them, and what patches they hold."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stfuse.threads import in_order
 
 R = TypeVar("R")
 
-__all__ = ["Block", "Blocks", "Cut", "Limits", "Piece", "Schedule", "origins", "read"]
+__all__ = ["Block", "Blocks", "Cut", "Limits", "Piece", "origins", "read"]
 
 
 @dataclass(frozen=True)
@@ -268,41 +268,3 @@ def origins(seen: NDArray[np.bool_], free: NDArray[np.bool_], cut: Cut, within: 
     good = (window_sums(seen, cut.size) >= cut.need) & (window_sums(~free, cut.size) == 0)
     good = good[: within[0] : cut.align, : within[1] : cut.align]
     return np.argwhere(good) * cut.align
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Which blocks are at hand in which epoch: a matter of the seed and the epoch alone.
-
-    Attributes
-    ----------
-    count : int
-        Blocks in all.
-    room : int
-        Blocks that memory holds, those that are being read for the next epoch among them.
-    seed : int
-    """
-
-    count: int
-    room: int
-    seed: int
-
-    @property
-    def all_fit(self) -> bool:
-        """Whether every block is at hand all the time."""
-        return self.count <= self.room
-
-    def at(self, epoch: int) -> list[int]:
-        """Numbers of the blocks at hand in an epoch, ascending.
-
-        A window that slides along one shuffle of all the blocks after another, by a part of its length an epoch.
-        """
-        if self.all_fit:
-            return list(range(self.count))
-        fresh = max(1, self.room // 6)
-        first = epoch * fresh
-        return sorted({self._nth(n) for n in range(first, first + max(1, self.room - 2 * fresh))})
-
-    def _nth(self, n: int) -> int:
-        turn, place = divmod(n, self.count)
-        return int(np.random.default_rng([self.seed, 2, turn]).permutation(self.count)[place])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from types import TracebackType
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stfuse.errors import InputError
-from stfuse.learning.blocks import Blocks, Cut, Limits, Piece, Schedule
+from stfuse.learning.athand import AtHand
+from stfuse.learning.blocks import Blocks, Cut, Limits, Piece
 from stfuse.learning.heldout import hold_out
 from stfuse.learning.lessons import Lesson
 from stfuse.learning.patches import Moments, Scaling, gather, patch_size, warm_up, window_sums
@@ -62,31 +62,6 @@ class _Draw:
     turns: NDArray[np.int64]
 
 
-class _AtHand:
-    """The blocks of an epoch, and those that the next one adds, read by threads of its own."""
-
-    def __init__(self, blocks: Blocks, used: Sequence[int], memory: int, plan: Plan, seed: int) -> None:
-        self._blocks, self._used, self._plan = blocks, used, plan
-        room = len(used) if blocks.kept else max(2, blocks.room(memory))
-        self._schedule = Schedule(len(used), room, seed)
-        self._pool = ThreadPoolExecutor(blocks.threads)
-        self._pieces: dict[int, Future[Piece]] = {}
-
-    def at(self, epoch: int) -> tuple[NDArray[np.int64], Callable[[int], Piece]]:
-        """Numbers of the blocks of an epoch, and what gives each; waits for nothing."""
-        now = self._schedule.at(epoch)
-        if self._blocks.kept:
-            return np.array(now), lambda k: self._blocks.kept[self._used[k]]
-        then = self._schedule.at(epoch + 1) if epoch + 1 < self._plan.epochs else []
-        wanted, before = dict.fromkeys([*now, *then]), self._pieces
-        self._pieces = {k: before.get(k) or self._pool.submit(self._blocks.piece, self._used[k]) for k in wanted}
-        mine = {k: self._pieces[k] for k in now}
-        return np.array(now), lambda k: mine[k].result()
-
-    def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-
 class Feed:
     """What a training is fed with; see `open_feed`.
 
@@ -103,7 +78,7 @@ class Feed:
 
     def __init__(
         self,
-        at_hand: _AtHand,
+        at_hand: AtHand,
         train: _Places,
         held: tuple[Sequence[Piece], _Places],
         cut: Cut,
@@ -256,7 +231,7 @@ def open_feed(
         held = list(looked)
     on_raster = [np.argwhere(window_sums(p.seen, cut.size)[:: cut.size, :: cut.size] >= cut.need) for p in held]
     held_places = _Places.of([found * cut.size for found in on_raster])
-    at_hand = _AtHand(blocks, used, limits.memory, plan, seed)
+    at_hand = AtHand(blocks, used, limits.memory, plan, seed)
     warm_up()
     scaling = moments.scaling(blocks.channels, tied)
     logger.info("%d images in %d blocks, %s", len(lessons), len(blocks.all), "kept" if blocks.kept else "read in turn")

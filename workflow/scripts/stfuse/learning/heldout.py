@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple, Self
 
@@ -133,19 +133,22 @@ def _choose(
     threads: int,
 ) -> list[Window]:
     """Cells of one grid: those inside what other grids hold out, and as many more as the share asks for."""
-    side = cut.cell
-    corners = [(r, c) for r in range(ground.height // side) for c in range(ground.width // side)]
-    cells = [(slice(r * side, (r + 1) * side), slice(c * side, (c + 1) * side)) for r, c in rng.permutation(corners)]
-    inside = [cell for cell in cells if any(_inside(cell, window) for window in before)]
-    apart = [cell for cell in cells if not any(_overlap(cell, window) for window in before)]
+    side, across = cut.cell, ground.width // cut.cell
     need = max(1.0, cut.min_valid * side * side)
+    order = rng.permutation(ground.height // side * across)
 
-    def observed(cell: Window) -> bool:
-        return any(look(i, cell).seen.sum() >= need for i in alike)
+    def cells() -> Iterator[Window]:  # one by one: there may be millions
+        for row, column in (divmod(int(k), across) for k in order):
+            yield slice(row * side, (row + 1) * side), slice(column * side, (column + 1) * side)
 
+    def observed(cell: Window) -> tuple[Window, bool]:
+        return cell, any(look(i, cell).seen.sum() >= need for i in alike)
+
+    inside = [cell for cell in cells() if any(_inside(cell, window) for window in before)] if before else []
+    apart = (cell for cell in cells() if not any(_overlap(cell, window) for window in before))
     usable = []
     with closing(in_order(observed, apart, threads)) as seen:
-        for cell, good in zip(apart, seen, strict=True):
+        for cell, good in seen:
             if good:
                 usable.append(cell)
             if round(share * len(usable)) >= most:

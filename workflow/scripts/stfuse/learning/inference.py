@@ -158,28 +158,30 @@ class _Run:
         places = list(product(range(len(rows.starts)), range(len(columns.starts))))
         for some in (places[i : i + count] for i in range(0, len(places), count)):
             corners = [(rows.starts[i] - first, columns.starts[j] - left) for i, j in some]
-            cut = [image[:, y : y + rows.length + 2 * halo, x : x + columns.length + 2 * halo] for y, x in corners]
-            said = self.network(torch.stack(cut).contiguous(memory_format=torch.channels_last)).float()
+            cut = [image[..., y : y + rows.length + 2 * halo, x : x + columns.length + 2 * halo] for y, x in corners]
+            windows = torch.cat(cut) if len(cut) > 1 else cut[0]
+            said = self.network(windows.contiguous(memory_format=torch.channels_last)).float()
             for one, (i, j), (y, x) in zip(said, some, corners, strict=True):
                 part = out[:, y : y + rows.length, x : x + columns.length]
                 part += one * (weights[0][i][:, None] * weights[1][j])
-        mean, scale = (self._column(values) for values in (self.scaling.out_mean, self.scaling.out_scale))
+        mean, scale = (self._there(v)[:, None, None] for v in (self.scaling.out_mean, self.scaling.out_scale))
         out = out[:, self.core[0] - first : self.core[1] - first, self.core[2] - left : self.core[3] - left]
         return np.asarray((out * scale + mean).cpu().numpy())
 
     def _image(self, rows: Axis, columns: Axis) -> Tensor:
-        """What all windows see, (channel, y, x) in units of the scaling, mirrored beyond the image."""
+        """What all windows see, (1, channel, y, x) in units of the scaling, mirrored beyond the image."""
         index = [
             mirrored(axis.starts[0] - self.halo, axis.starts[-1] + axis.length + self.halo, length, self.align, corner)
             for axis, length, corner in zip((rows, columns), self.inputs.shape[1:], self.corner, strict=True)
         ]
         spans = [slice(int(i.min()), int(i.max()) + 1) for i in index]
-        image = torch.tensor(self.inputs[:, *spans], device=self.where)
-        for dim, (i, span) in enumerate(zip(index, spans, strict=True), 1):
+        # A pixel's channels side by side, as convolutions like them best: once here, not for every window.
+        image = torch.tensor(self.inputs[:, *spans], device=self.where).permute(1, 2, 0).contiguous()
+        for dim, (i, span) in enumerate(zip(index, spans, strict=True)):
             if np.any(np.diff(i) != 1):  # else nothing is mirrored
                 image = image.index_select(dim, torch.from_numpy(i - span.start).to(self.where))
-        mean, scale = (self._column(values) for values in (self.scaling.in_mean, self.scaling.in_scale))
-        return image.sub_(mean).div_(scale).nan_to_num_(0.0, 0.0, 0.0)
+        mean, scale = (self._there(values) for values in (self.scaling.in_mean, self.scaling.in_scale))
+        return image.sub_(mean).div_(scale).nan_to_num_(0.0, 0.0, 0.0).permute(2, 0, 1)[None]
 
-    def _column(self, values: FloatArray) -> Tensor:
-        return torch.tensor(values, device=self.where)[:, None, None]
+    def _there(self, values: FloatArray) -> Tensor:
+        return torch.tensor(values, device=self.where)

@@ -67,7 +67,7 @@ class Loop:
     ) -> None:
         self._network, self._feed, self._plan, self._seed = network, feed, plan, seed
         self._loss, self._where, self._place, self._name = loss, where, place, name
-        self._optimiser = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, fused=where.type == "cuda")
+        self._optimiser = torch.optim.Adam(network.parameters(), lr=plan.learning_rate)
         self._dtype = choose_precision(where.type, plan.precision, bfloat16_here(where))
         # Small gradients would vanish in float16; bfloat16 reaches as far as float32.
         self._scaler = torch.amp.GradScaler(where.type, enabled=self._dtype == torch.float16)
@@ -196,12 +196,13 @@ class Loop:
         sums = torch.zeros(2, dtype=torch.float64, device=self._where)
         self._network.eval()
         with torch.no_grad():
-            batches = self._feed.held_batches()
+            batches, number = self._feed.held_batches(), 0
             while (batch := self._next(batches)) is not None:
-                inputs, goal, mask = self._tensors(batch)
-                if len(inputs):
+                if number % ranks() == rank():  # each process takes its share
+                    inputs, goal, mask = self._tensors(batch)
                     count = mask.sum()
                     sums += torch.stack([self._loss_of(self._forward, inputs, goal, mask) * count, count])
+                number += 1
         total, count = joined(sums).tolist()
         return total / count if count else math.nan
 

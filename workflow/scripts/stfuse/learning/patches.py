@@ -19,7 +19,7 @@ SMALLEST = 4
 STEP = 1e-4
 """The step that images are stored with: nothing finer is a signal."""
 
-# Row and column steps of a patch's rows, then of its columns, for each of the eight turns.
+# Of each of the eight turns: what one row down, then one column across, is in rows and columns of the image.
 _TURNS = np.array(
     [
         *([1, 0, 0, 1], [0, -1, 1, 0], [-1, 0, 0, -1], [0, 1, -1, 0]),
@@ -195,9 +195,10 @@ def _gather(
 ) -> None:
     side, width, zero, one = out.shape[2], images.shape[2], np.float32(0), np.float32(1)
     for k in range(len(places)):
-        down, across = steps[turns[k], 0] * width + steps[turns[k], 1], steps[turns[k], 2] * width + steps[turns[k], 3]
-        first_row = rows[k] + (side - 1 if steps[turns[k], 0] + steps[turns[k], 2] < 0 else 0)
-        first_column = columns[k] + (side - 1 if steps[turns[k], 1] + steps[turns[k], 3] < 0 else 0)
+        turn = steps[turns[k]]
+        down, across = turn[0] * width + turn[1], turn[2] * width + turn[3]
+        first_row = rows[k] + (side - 1 if turn[0] + turn[2] < 0 else 0)
+        first_column = columns[k] + (side - 1 if turn[1] + turn[3] < 0 else 0)
         for channel in range(len(mean)):
             image, middle, spread = images[channel].ravel(), mean[channel], scale[channel]
             for y in range(side):

@@ -48,12 +48,13 @@ class Params(Plan):
     The paper (section 2.5.3) trains U on 10,000 sub-images of 33 x 33 pixels (2,500 held out), 50 epochs of batches
     of 128, and the LSTM on 150,000 pixels (30,000 held out), 150 epochs of batches of 128, both by Adam from 0.001:
     an hour for each target date on its device. For just these numbers say ``batch: 128, steps: 78, epochs: 50,
-    lstm_batch: 128, lstm_steps: 1172, lstm_epochs: 150``. The defaults take one to two minutes on two cores.
+    lstm_steps: 1172, lstm_epochs: 150, lstm_learning_rate: 0.001``. The defaults take one to two minutes on two cores.
 
     Attributes
     ----------
     residual : bool
-        True: U says what to add to the coarse image. False: it says the fine image itself, as in the paper.
+        True: U says what to add to the coarse image. False: it says the fine image itself, as in the paper,
+        which takes longer to learn (see `stfuse.methods.srcnn`).
     scaling : {"date", "pairs"}
         Units in which U sees images and answers; the paper is silent. "date": every date's own mean and spread. U then
         says how detail grows out of contrast, which holds on a date with colours that neither pair has. "pairs": those
@@ -68,8 +69,7 @@ class Params(Plan):
     lstm_epochs, lstm_steps : int
         At most so many epochs of so many steps.
     lstm_learning_rate : float
-        Of Adam, at the beginning. Three times the paper's: in 3000 steps, which are a sixtieth of the paper's, it comes
-        to a fifth of the held-out loss.
+        Of Adam, at the beginning. Three times the paper's, for a training of a sixtieth of its steps.
     lstm_patience : int
         Epochs without a better held-out loss after which the LSTM's training stops.
     units : int
@@ -81,7 +81,7 @@ class Params(Plan):
     residual: bool = True
     scaling: Literal["date", "pairs"] = "date"
     beginning: Beginning = "he"
-    epochs: int = 25
+    epochs: int = 20
     lstm_batch: int = 128
     lstm_epochs: int = 30
     lstm_steps: int = 100
@@ -104,9 +104,7 @@ class Params(Plan):
     def lstm_plan(self) -> Plan:
         """How the LSTM is trained: on single pixels."""
         shared = {name: getattr(self, name) for name in Plan.__dataclass_fields__}
-        own = {
-            name: getattr(self, f"lstm_{name}") for name in ("batch", "epochs", "steps", "learning_rate", "patience")
-        }
+        own = {name: getattr(self, f"lstm_{name}") for name in LSTM_SETTINGS}
         return Plan(**{**shared, **own, "patch": 1})
 
 
@@ -142,7 +140,7 @@ def _levels(scene: Scene, dates: Iterable[np.datetime64], scaling: str) -> _Leve
     """The levels in which U sees these dates; of 0 and 1 where it sees reflectance itself."""
     bands = len(scene.bands)
     sums = {date: np.zeros((3, bands)) for date in dates}
-    for tile in plan(scene.grid.shape, (SIZE, SIZE), 0) if scaling == "date" else ():
+    for tile in plan((scene.grid.height, scene.grid.width), (SIZE, SIZE), 0) if scaling == "date" else ():
         task = scene.crop(tile.outer)
         for date, total in sums.items():
             image = _coarse(task, date).reshape(bands, -1).astype(np.float64)

@@ -26,6 +26,7 @@ from stfuse.networks.three_layer import THREE_LAYER_HALO, three_layer
 from stfuse.task import FloatArray, Needs, Sample, State, Task
 
 NEEDS = Needs(references="nearest", pairs=True, samples="pairs", gpu=True)
+VERSION = 1
 
 
 @dataclass(frozen=True)

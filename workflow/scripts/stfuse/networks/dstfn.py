@@ -98,7 +98,8 @@ class Attention(nn.Module):
         """Recalibrated feature maps (n, features, y, x)."""
         mean = self.mean(maps.mean((2, 3), keepdim=True))
         most = self.most(maps.amax((2, 3), keepdim=True))
-        return maps * self.where(maps) + self.join(torch.cat([maps * mean, maps * most], 1))
+        out: Tensor = maps * self.where(maps) + self.join(torch.cat([maps * mean, maps * most], 1))
+        return out
 
 
 class DenseBlock(nn.Module):
@@ -124,7 +125,9 @@ class DenseBlock(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """F_o = F_a + F_r, shape (n, features, y, x)."""
         seen = self.attention(maps)
-        return seen + self.last(self._dense(seen) if torch.is_grad_enabled() else self._dense_in_place(seen))
+        known = self._dense(seen) if torch.is_grad_enabled() else self._dense_in_place(seen)
+        out: Tensor = seen + self.last(known)
+        return out
 
     def _dense(self, seen: Tensor) -> Tensor:
         known = [seen]
