@@ -83,8 +83,8 @@ def caption(table: pd.DataFrame, machine: Mapping[str, Any]) -> str:
         f"{what}; torch {machine['torch']}; {machine['date']}. Product of two large matrices: {rates}. Load "
         f"average up to {table['load_average'].max():.1f}: each thread makes 1.\n"
         "Bars: as the method has it. Grey ticks: other batches, patches, windows, precisions. Rates in pixels "
-        "answered for; shares beside the matrix rate of the same minute. The bare loop runs the convolutions of the very "
-        f"prediction one by one and nothing else. Memory {memory}, at most."
+        "answered for; shares beside the matrix rate of the same minute. The bare loop runs the convolutions of "
+        f"the very prediction one by one and nothing else. Memory {memory}, at most."
     )
 
 

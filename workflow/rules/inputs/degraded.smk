@@ -29,6 +29,8 @@ def aux_of(experiment, method):
 
 def beside_of(experiment, site, method, case):
     """Those that it takes of the reference dates, by name: all of them where every date has them, else none."""
+    if experiment["protocol"] == "reduced":
+        return {}  # what is predicted has larger pixels than they
     wanted = {name: s for name, s in experiment["aux"].items() if name in NEEDS[method].beside}
     known = experiment_days(experiment, site)
     there = all(date in known.get(sensor, {}) for sensor in wanted.values() for date in case.fine)

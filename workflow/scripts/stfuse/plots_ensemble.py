@@ -20,6 +20,7 @@ from stfuse.plots import (
     colour_bar,
     colour_of,
     heading,
+    limits,
     place,
     scale_bar,
     show_map,
@@ -27,7 +28,7 @@ from stfuse.plots import (
 )
 from stfuse.plots_scores import TRUTHS
 
-SIDE, TOP = 2.95, 1.0
+SIDE, TOP = 2.75, 1.0
 """Inches: a panel, and what stands above."""
 
 
@@ -75,7 +76,6 @@ def _diagram(axes: Axes, reliability: Reliability) -> None:
         axes.plot(levels, table.mean(), color=ink, lw=1.8, marker=marker, ms=5, mfc=face, label=label, zorder=4)
     axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="the interval should hold (% of pixels)", ylabel="it holds (%)")
     axes.set_title("Reliability", weight="bold")
-    axes.text(97, 3, "below the dashed line:\ntoo sure of itself", ha="right", va="bottom", size=8, color=SOFT)
     axes.grid(color=FAINT)
     axes.set_axisbelow(True)
     axes.legend(loc="upper left", handlelength=1.6, borderaxespad=0.2)
@@ -96,7 +96,7 @@ def ensemble_figure(reliability: Reliability, spread: Picture, error: Picture, t
     Parameters
     ----------
     spread, error : Picture
-        One band each, in units of the variable. Both maps have one scale, so that they can be compared.
+        One band each, in units of the variable. Each has its own scale: what is to be compared is where they are large.
     """
     figure = Figure((WIDTH, TOP + SIDE + 0.65))
     before, after = (100 * reliability.mean(f"coverage_90{name}") for name in ("", "_calibrated"))
@@ -110,13 +110,12 @@ def ensemble_figure(reliability: Reliability, spread: Picture, error: Picture, t
         words += f"Mean width {widths[0]:.3g} and {widths[1]:.3g}."
     else:
         words += ". With one date there is no other to calibrate on."
-    words += " Thin lines: single dates. "
+    words += " Thin lines: single dates. Below the dashed line a method is too sure of itself."
     heading(figure, f"{title} | {reliability.method}, mean and spread of its seeds", words)
     _diagram(place(figure, 0.6, TOP, SIDE, SIDE), reliability)
-    seen = np.concatenate([picture.values[np.isfinite(picture.values)] for picture in (spread, error)])
-    top = max(float(np.percentile(seen, 98)) if seen.size else 0.0, 1e-4)
     unit = "NDVI" if reliability.band == "ndvi" else f"{reliability.band} reflectance"
-    _map(place(figure, 4.0, TOP, SIDE, SIDE), spread, top)
-    image = _map(place(figure, 4.0 + SIDE + 0.15, TOP, SIDE, SIDE), error, top)
-    colour_bar(figure, image, place(figure, 4.0 + 2 * SIDE + 0.25, TOP, 0.11, SIDE), unit, "max")
+    for left, picture, label in ((3.85, spread, ""), (7.3, error, unit)):
+        top = max(limits(picture.values)[1], 1e-4)
+        image = _map(place(figure, left, TOP, SIDE, SIDE), picture, top)
+        colour_bar(figure, image, place(figure, left + SIDE + 0.07, TOP, 0.11, SIDE), label, "max")
     return figure
