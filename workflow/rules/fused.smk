@@ -25,6 +25,7 @@ rule fuse:
     params:
         code=code_with_method("fused"),
         sample=fused_sample,
+        truth=truth_name,
         method=method_entry,
         bands=experiment_bands,
         variable=variable,

@@ -35,6 +35,7 @@ def fuse(
     state: Path,
     out: Path,
     threads: int = 1,
+    truth: str | None = None,
 ) -> None:
     """Predict one date and write it, window by window: a scene of any size fits into the memory.
 
@@ -52,16 +53,21 @@ def fuse(
         The COG to write. It is all NaN where the method has nothing to predict from; the log says why.
     threads : int
         Windows worked on at a time.
+    truth : str, optional
+        Path of the image that the prediction will be compared with. It is never opened: a state that learned from it
+        is refused.
 
     Raises
     ------
     InputError
         If an input is missing, damaged or of another grid, a setting is unknown, the state is
-        another method's, or the method's answer has the wrong shape.
+        another method's or learned from the truth, or the method's answer has the wrong shape.
     """
     module = load(method["file"])
     params = make_params(module, method["settings"])
-    learned = load_state(state, method, bands, variable)
+    grids = sample["grids"]
+    ratio = float(grids["coarse"]["resolution"]) / float(grids["fine"]["resolution"])
+    learned = load_state(state, method, bands, variable, ratio, truth)
     _check_inputs(method["name"], module, sample)
     scene = TaskFiles(sample, bands, variable)
     start, finite = time.perf_counter(), 0
@@ -143,4 +149,5 @@ if __name__ == "__main__":
             state=Path(snakemake.input.state),
             out=Path(snakemake.output[0]),
             threads=int(snakemake.threads),
+            truth=snakemake.params.truth,
         )

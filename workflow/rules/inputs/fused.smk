@@ -25,8 +25,8 @@ def method_cases(experiment, site, method):
     return found
 
 
-def predicted_from(name, site, method, date):
-    """The inputs of one prediction; no truth among them."""
+def case_sample(name, site, method, date):
+    """The files of one case, its truth among them."""
     experiment = EXPERIMENTS[name]
     found = [c for c in method_cases(experiment, site, method) if c.target == date]
     if not found:
@@ -34,7 +34,18 @@ def predicted_from(name, site, method, date):
             f"{date} is no target of {method} in {name} at {site}",
             "see results/raw/<site>/scenes.csv for the dates, or name it under `targets:`",
         )
-    return sample(experiment, site, method, found[0], experiment["protocol"] == "reduced") | {"truth": None}
+    wald = experiment["protocol"] == "reduced"
+    return sample(experiment, site, method, found[0], wald)
+
+
+def predicted_from(name, site, method, date):
+    """The inputs of one prediction; no truth among them."""
+    return case_sample(name, site, method, date) | {"truth": None}
+
+
+def truth_name(wildcards):
+    """The name of what a prediction is compared with: a state that learned from it is refused."""
+    return case_sample(wildcards.experiment, wildcards.site, wildcards.method, wildcards.date)["truth"]
 
 
 def fused_sample(wildcards):
