@@ -134,7 +134,7 @@ def test_citation_names_the_software_the_five_papers_and_the_methods_articles() 
     assert {"cff-version", "message", "title", "authors", "references"} <= set(citation)
     assert citation["cff-version"] == "1.2.0"
     assert citation["version"] == stfuse.__version__
-    assert len(citation["references"]) == 5 + 4
+    assert len(citation["references"]) == 5 + 7
     for reference in citation["references"]:
         assert {"type", "title", "authors", "year"} <= set(reference)
         assert re.fullmatch(r"10\.\d{4,}/\S+", reference.get("doi", "10.0000/none"))

@@ -53,7 +53,7 @@ def by_method(table: Path, experiment: str, metric: str, truth: str) -> dict[str
 def targets(results: Path) -> dict[str, list[str]]:
     """Experiment -> the dates it hides, as its predictions are named."""
     hiding = [name for name, entry in SMALL.items() if entry["protocol"] != "product"]
-    return {name: sorted({p.stem for p in results.glob(f"fused/{name}/small/*/*/*.tif")}) for name in hiding}
+    return {name: sorted({p.stem[:10] for p in results.glob(f"fused/{name}/small/*/*/*.tif")}) for name in hiding}
 
 
 def near(one: str, others: list[str], days: int) -> bool:
@@ -78,12 +78,42 @@ def test_a_network_beats_bilinear_on_degraded_images(small: Path) -> None:
 
 
 def test_networks_end_with_a_smaller_loss_on_what_they_did_not_see(small: Path) -> None:
-    curves = [path for path in small.glob("model/*/small/*/seed0.csv") if "srcnn" in path.parent.name]
-    assert len(curves) == 3
+    curves = [path for path in small.glob("model/*/small/**/*.csv") if len(rows(path))]
+    # srcnn with two seeds, esrcnn in two experiments, ddi for each of two dates.
+    assert sorted(path.parent.name for path in curves) == ["esrcnn", "esrcnn", "seed0", "seed0", "srcnn", "srcnn"]
     for curve in curves:
-        # The first row is the network before it has learned.
-        before, *_, after = [float(row["held_loss"]) for row in rows(curve)]
-        assert after < before, curve
+        for stage in {row["stage"] for row in rows(curve)}:
+            # The first row is the network before it has learned.
+            before, *_, after = [float(row["held_loss"]) for row in rows(curve) if row["stage"] == stage]
+            assert after < before, (curve, stage)
+
+
+def test_bands_of_20_m_are_sharpened_before_they_are_fused(small: Path) -> None:
+    stages = {row["stage"] for row in rows(small / "model/small_withheld/small/esrcnn/seed0.csv")}
+    assert stages == {"1", "2"}
+    assert {row["stage"] for row in rows(small / "model/small_reduced/small/esrcnn/seed0.csv")} == {"1"}
+
+
+def test_what_learns_for_each_date_leaves_a_state_and_its_layers(small: Path) -> None:
+    dates = targets(small)["small_withheld"]
+    states = sorted(path.stem for path in small.glob("model/small_withheld/small/ddi/seed0/*.npz"))
+    assert states == dates
+    for date_ in dates:
+        with rasterio.open(small / f"fused/small_withheld/small/ddi/seed0/{date_}_layers.tif") as layers:
+            assert len(layers.descriptions) >= 4 and all(re.match(r"(red|nir08)_", d) for d in layers.descriptions)
+            assert layers.read().std() > 0
+
+
+def test_seeds_make_an_ensemble_whose_spread_is_measured(small: Path) -> None:
+    folder = small / "fused/small_withheld/small/srcnn"
+    for date_ in targets(small)["small_withheld"]:
+        members = [rasterio.open(folder / f"seed{seed}/{date_}.tif").read(1) for seed in (0, 1)]
+        with rasterio.open(folder / f"ensemble/{date_}.tif") as mean_image:
+            seen = members[0] != mean_image.nodata
+            off = mean_image.read(1)[seen].astype(float) - (members[0][seen] / 2 + members[1][seen] / 2)
+        assert abs(off).max() <= 1 and (members[0] != members[1]).any()
+    found = {row["metric"] for row in rows(small / "scores/small_withheld/small/srcnn/ensemble.csv")}
+    assert {"coverage_90", "coverage_90_calibrated", "spread_factor"} <= found
 
 
 @pytest.mark.parametrize("method", FUSED)
@@ -140,7 +170,8 @@ def test_the_report_embeds_every_figure(small: Path) -> None:
     figures = sorted((small / "figures").rglob("*.png"))
     kinds = {re.sub(r"_\d.*", "", path.stem) for path in figures}
     assert kinds == {
-        "phenology", "prediction", "profiles", "quality", "scatter", "scenes", "scores", "sensors", "training", "year",
+        "ensemble_srcnn", "phenology", "prediction", "profiles", "quality", "scatter", "scenes", "scores", "sensors",
+        "training", "year",
     }  # fmt: skip
     report = (small / "report_small.html").read_text(encoding="utf-8")
     embedded = {base64.b64decode(found) for found in re.findall(r'src="data:image/png;base64,([^"]+)"', report)}

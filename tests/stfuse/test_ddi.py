@@ -58,7 +58,7 @@ def weights(task, state, params=PARAMS):
 def test_a_coarse_image_of_one_guide_gives_that_guide(k, ratio):
     image = guides()[k]
     task = scene(image, ratio=ratio)
-    state = fit(task)
+    state = fit(task, ddi.Params())  # more coarse pixels than those for which the scene's shares are found first
     assert rmse(predict(task, state), image) < 1e-3
     weighed = weights(task, state).mean(axis=(1, 2, 3))
     np.testing.assert_allclose(weighed, np.arange(4) == k, atol=0.02)
@@ -254,7 +254,7 @@ def test_a_state_of_another_date_or_other_guides_is_refused():
         {"start": "last"},
         {"spreading": "bilinear"},
         {"hidden": 0},
-        {"layers": 0},
+        {"depth": 0},
         {"ridge": -1.0},
         {"least": 0},
         {"batch": 0},

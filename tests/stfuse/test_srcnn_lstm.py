@@ -10,6 +10,7 @@ from small_scenes import SIX, rmse, sample
 from stfuse.crops import Whole
 from stfuse.errors import InputError
 from stfuse.grid import regrid
+from stfuse.learning.levels import levels_of
 from stfuse.learning.weights import part
 from stfuse.methods import srcnn_lstm
 from stfuse.task import Series, Task
@@ -39,7 +40,7 @@ def state(task):
 
 
 def levels(task: Task, scaling: str = "date"):
-    return srcnn_lstm._levels(Whole(task), task.coarse.dates, scaling)
+    return levels_of(Whole(task), task.coarse.dates, srcnn_lstm._coarse, scaling)
 
 
 def count(state, stage: str) -> int:
@@ -103,6 +104,7 @@ def test_what_lessons_show_of_a_window_is_what_the_whole_shows(task, state):
     lessons = srcnn_lstm._sharpen_lessons(Whole(task), levels(task), True)
     lessons += srcnn_lstm._follow_lessons(Whole(task), part(state, "sharpen"), levels(task), True)
     assert [lesson.shape for lesson in lessons] == [(60, 54)] * 3
+    assert all(lesson.grid == task.fine.grid for lesson in lessons)
     for lesson in lessons:
         whole = lesson.see((slice(0, 60), slice(0, 54)))
         inner = (slice(24, 36), slice(22, 31))
@@ -114,18 +116,6 @@ def test_what_lessons_show_of_a_window_is_what_the_whole_shows(task, state):
         cut = (slice(None), *(slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True)))
         np.testing.assert_allclose(seen.inputs[cut], whole.inputs[:, *inner], atol=1e-6)
         np.testing.assert_allclose(seen.goal[cut], whole.goal[:, *inner], atol=1e-6)
-
-
-def test_levels_are_mean_and_spread_of_each_coarse_image_read_piece_by_piece(task, monkeypatch):
-    monkeypatch.setattr(srcnn_lstm, "SIZE", 23)
-    found = levels(task)
-    assert list(found.mean) == list(task.coarse.dates)
-    for date in task.coarse.dates:
-        image = srcnn_lstm._coarse(task, date)
-        np.testing.assert_allclose(found.mean[date][:, 0, 0], np.nanmean(image, axis=(1, 2)), rtol=1e-5)
-        np.testing.assert_allclose(found.spread[date][:, 0, 0], np.nanstd(image, axis=(1, 2)), rtol=1e-4)
-    none = levels(task, "pairs")
-    assert all((none.mean[d] == 0).all() and (none.spread[d] == 1).all() for d in task.coarse.dates)
 
 
 def test_what_stage_one_learns_does_not_depend_on_how_bright_a_date_is(task):

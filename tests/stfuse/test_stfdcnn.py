@@ -10,6 +10,7 @@ from small_scenes import SIX, sample
 from stfuse.crops import Whole
 from stfuse.errors import InputError
 from stfuse.grid import coarser, degrade, regrid
+from stfuse.learning.levels import Levels, levels_of
 from stfuse.learning.weights import part
 from stfuse.methods import stfdcnn
 from stfuse.task import Series, Task
@@ -31,6 +32,22 @@ def predict(task: Task, state, **settings):
 def pick(series: Series, *which: int) -> Series:
     """Some images of a series."""
     return Series(series.values[list(which)], series.dates[list(which)], series.bands, series.grid)
+
+
+def levels(task: Task, scaling: str = "date") -> Levels:
+    return levels_of(Whole(task), task.coarse.dates, stfdcnn._coarse, scaling)
+
+
+def lessons(task: Task, step: str, **settings):
+    params = stfdcnn.Params(**{**QUICK, **settings})
+    return stfdcnn._lessons(Whole(task), levels(task, params.scaling), params, step)
+
+
+def transitional(task: Task, at: int, state):
+    """T of the coarse image with this number."""
+    date = task.coarse.dates[at]
+    known = Levels.of_state(part(state, "levels"), [date])
+    return stfdcnn.transitional(stfdcnn._coarse(task, date), date, known, state, PARAMS)
 
 
 def nothing_added(state):
@@ -69,7 +86,6 @@ def test_any_number_of_bands_is_predicted(bands):
 
 @pytest.mark.parametrize("residual", [True, False])
 def test_the_networks_learn_from_coarse_to_intermediate_and_from_there_to_fine(task, residual):
-    params = stfdcnn.Params(residual=residual)
     small = coarser(task.fine.grid, 0.6 * 3.0)
     for k in (0, 1):
         fine = task.fine.values[k]
@@ -78,7 +94,9 @@ def test_the_networks_learn_from_coarse_to_intermediate_and_from_there_to_fine(t
         )
         between = regrid(degrade(fine, task.fine.grid, small), small, task.fine.grid, "bilinear")
         for step, inputs, goal in (("map", coarse, between), ("sharpen", between, fine)):
-            example = stfdcnn._lessons(Whole(task), params, step)[k].see(EVERYWHERE)
+            lesson = lessons(task, step, residual=residual, scaling="pairs")[k]
+            assert lesson.grid == task.fine.grid
+            example = lesson.see(EVERYWHERE)
             goal = goal - inputs if residual else goal
             seen = np.isfinite(inputs).all(axis=0) & np.isfinite(goal).all(axis=0)
             assert 0.8 < seen.mean() < 1
@@ -90,10 +108,7 @@ def test_the_networks_learn_from_coarse_to_intermediate_and_from_there_to_fine(t
 
 
 def test_the_intermediate_image_lies_between_the_two(clear):
-    scene = Whole(clear)
-    first, last = (
-        stfdcnn._lessons(scene, stfdcnn.Params(residual=False), step)[0].see(EVERYWHERE) for step in ("map", "sharpen")
-    )
+    first, last = (lessons(clear, step, residual=False)[0].see(EVERYWHERE) for step in ("map", "sharpen"))
     np.testing.assert_array_equal(first.goal, last.inputs)
     assert first.inputs.std() < first.goal.std() < last.goal.std()
 
@@ -102,7 +117,7 @@ def test_the_intermediate_image_lies_between_the_two(clear):
 @pytest.mark.parametrize("step", ["map", "sharpen"])
 def test_what_lessons_show_of_a_window_is_what_the_whole_shows(step, ratio):
     task = make_task(shape=(60, 54), ratio=ratio, gaps=0.05)
-    for lesson in stfdcnn._lessons(Whole(task), PARAMS, step):
+    for lesson in lessons(task, step):
         whole, inner = lesson.see(EVERYWHERE), (slice(25, 36), slice(22, 31))
         outer = tuple(
             slice(max(s.start - lesson.context, 0), min(s.stop + lesson.context, n))
@@ -114,36 +129,60 @@ def test_what_lessons_show_of_a_window_is_what_the_whole_shows(step, ratio):
         np.testing.assert_allclose(seen.goal[cut], whole.goal[:, *inner], atol=1e-6)
 
 
+@pytest.mark.parametrize("step", ["map", "sharpen"])
+def test_what_is_learnt_does_not_depend_on_how_bright_a_date_is(task, step):
+    """Gain and offset of a date, in both of its images, leave the lessons as they were."""
+    gain, offset = (np.float32(v)[:, None, None, None] for v in ([2, 1, 0.5], [0.1, 0, -0.05]))
+    other = replace(
+        task,
+        coarse=replace(task.coarse, values=gain * task.coarse.values + offset),
+        fine=replace(task.fine, values=gain[::2] * task.fine.values + offset[::2]),
+    )
+    for scaling, alike in (("date", True), ("pairs", False)):
+        pairs = zip(*(lessons(t, step, scaling=scaling) for t in (task, other)), strict=True)
+        for a, b in ((lesson.see(EVERYWHERE), again.see(EVERYWHERE)) for lesson, again in pairs):
+            for name in ("inputs", "goal"):
+                assert np.allclose(getattr(a, name), getattr(b, name), atol=2e-3, equal_nan=True) == alike
+
+
+def test_a_date_that_is_another_one_in_other_units_is_seen_as_that_one(clear):
+    """C_2 = a C_1 + b: T_2 = a T_1 + b, whatever the networks say."""
+    coarse = clear.coarse.values.copy()
+    coarse[1] = 1.5 * coarse[0] + 0.05
+    linear = replace(clear, coarse=replace(clear.coarse, values=coarse))
+    for scaling, alike in (("date", True), ("pairs", False)):
+        learnt = fit(linear, scaling=scaling)
+        then, now = (transitional(linear, at, learnt) for at in (0, 1))
+        assert np.allclose(now, 1.5 * then + 0.05, atol=1e-4) == alike
+
+
 def test_both_networks_follow_each_other(clear, state):
-    coarse = stfdcnn._coarse(clear, clear.dates[0], clear.fine.grid)
-    first = stfdcnn.transitional(
-        coarse, {**state, **{n: a for n, a in nothing_added(state).items() if n.startswith("sharpen")}}, PARAMS
-    )
-    second = stfdcnn.transitional(
-        first, {**state, **{n: a for n, a in nothing_added(state).items() if n.startswith("map")}}, PARAMS
-    )
-    both = stfdcnn.transitional(coarse, state, PARAMS)
+    idle = nothing_added(state)
+    coarse, only = stfdcnn._coarse(clear, clear.dates[0]), {}
+    for stage in ("map", "sharpen"):
+        only[stage] = {n: a if n.startswith(stage) else idle[n] for n, a in state.items()}
+    first, both = transitional(clear, 1, only["map"]), transitional(clear, 1, state)
+    known = Levels.of_state(part(state, "levels"), clear.dates)
+    second = stfdcnn.transitional(first, clear.dates[0], known, only["sharpen"], PARAMS)
     np.testing.assert_allclose(both, second, atol=1e-6)
     assert not np.allclose(first, coarse, atol=1e-5) and not np.allclose(both, first, atol=1e-5)
-    np.testing.assert_allclose(stfdcnn.transitional(coarse, nothing_added(state), PARAMS), coarse, atol=1e-6)
+    np.testing.assert_allclose(transitional(clear, 1, idle), coarse, atol=1e-6)
 
 
 def test_a_world_whose_coarse_images_stand_still_since_one_date_is_predicted_as_it_was(clear, state):
-    """T_2 = T_1: F_2 = F_1, whatever the networks say and however the other date looked."""
-    coarse = clear.coarse.values.copy()
-    coarse[1] = coarse[0]
-    still = replace(clear, coarse=replace(clear.coarse, values=coarse))
-    np.testing.assert_allclose(predict(still, state)[0], clear.fine.values[0], atol=1e-6)
-    coarse[1] = clear.coarse.values[2]
-    np.testing.assert_allclose(predict(still, state)[0], clear.fine.values[1], atol=1e-6)
+    """T_2 = T_k: F_2 = F_k, whatever the networks say and however the other date looked."""
+    for k, at in enumerate((0, 2)):
+        coarse = clear.coarse.values.copy()
+        coarse[1] = coarse[at]
+        still = replace(clear, coarse=replace(clear.coarse, values=coarse))
+        learnt = {**state, **{f"levels.{n}": a for n, a in levels(still).state().items()}}
+        np.testing.assert_allclose(predict(still, learnt)[0], clear.fine.values[k], atol=1e-6)
 
 
 def test_fine_images_without_detail_of_their_own_become_the_transitional_image(clear, state):
     """F_k = T_k: F_2 = T_2."""
-    then = np.stack(
-        [stfdcnn.transitional(stfdcnn._coarse(clear, d, clear.fine.grid), state, PARAMS) for d in clear.fine.dates]
-    )
-    now = stfdcnn.transitional(stfdcnn._coarse(clear, clear.dates[0], clear.fine.grid), state, PARAMS)
+    first, now, last = (transitional(clear, at, state) for at in range(3))
+    then = np.stack([first, last])
     assert (now / then).min() > 0.2 and (now / then).max() < 5
     smooth = replace(clear, fine=replace(clear.fine, values=then))
     np.testing.assert_allclose(predict(smooth, state)[0], now, atol=1e-5)
@@ -170,8 +209,7 @@ def test_swapped_pairs_predict_the_same(task, state):
 def test_one_pair_is_enough(clear):
     alone = replace(clear, fine=pick(clear.fine, 1))
     learnt = fit(alone)
-    coarse = [stfdcnn._coarse(clear, clear.coarse.dates[i], clear.fine.grid) for i in (2, 1)]
-    then, now = (stfdcnn.transitional(image, learnt, PARAMS) for image in coarse)
+    then, now = (transitional(clear, at, learnt) for at in (2, 1))
     expected = clear.fine.values[1] * np.clip(now / then, 0.2, 5)
     np.testing.assert_allclose(predict(alone, learnt)[0], expected, atol=1e-6)
 
@@ -186,11 +224,12 @@ def test_a_pair_that_is_hidden_leaves_it_to_the_other(clear, state):
     assert not np.allclose(said[:, 30:, 30:], alone[:, 30:, 30:], atol=1e-4)
 
 
-def test_much_less_change_since_one_pair_leaves_the_other_out(clear, state):
+@pytest.mark.parametrize("near", [0, 1])
+def test_much_less_change_since_one_pair_leaves_the_other_out(clear, state, near):
     values = clear.coarse.values.copy()
-    values[0] = values[1] + 0.3
+    values[2 - 2 * near] = values[1] + 0.3
     far = replace(clear, coarse=replace(clear.coarse, values=values))
-    alone = predict(replace(far, fine=pick(far.fine, 1)), state)
+    alone = predict(replace(far, fine=pick(far.fine, near)), state)
     np.testing.assert_array_equal(predict(far, state), alone)
     assert not np.allclose(predict(far, state, threshold=1.0), alone, atol=1e-3)
 
@@ -198,7 +237,7 @@ def test_much_less_change_since_one_pair_leaves_the_other_out(clear, state):
 def test_the_prediction_is_unknown_where_the_coarse_image_is_or_no_pair(task, state):
     said = predict(task, state)[0]
     fine = np.isnan(task.fine.values).any(axis=1)
-    coarse = [np.isnan(stfdcnn._coarse(task, d, task.fine.grid)).any(axis=0) for d in task.coarse.dates]
+    coarse = [np.isnan(stfdcnn._coarse(task, d)).any(axis=0) for d in task.coarse.dates]
     unknown = coarse[1] | ((fine[0] | coarse[0]) & (fine[1] | coarse[2]))
     np.testing.assert_array_equal(np.isnan(said), np.broadcast_to(unknown, said.shape))
     assert 0 < unknown.mean() < 0.3
@@ -238,12 +277,26 @@ def test_no_pair_is_a_clear_error(state):
 
 def test_a_state_for_other_bands_is_refused(state):
     with pytest.raises(InputError, match="does not fit this network"):
-        predict(sample(48, 5, SIX).task, state)
+        predict(make_task(shape=(36, 36), bands=SIX), state)
+
+
+def test_a_state_for_another_date_is_refused(state):
+    with pytest.raises(InputError, match="trained without 2018-05-21"):
+        predict(make_task(shape=(36, 36), date="2018-05-21"), state)
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"reduction": 0}, {"reduction": 1.5}, {"cells": 8}, {"threshold": -1}, {"floor": -1}, {"limit": 1}, {"epochs": 0}],
+    [
+        {"reduction": 0},
+        {"reduction": 1.5},
+        {"cells": 8},
+        {"threshold": -1},
+        {"floor": -1},
+        {"limit": 1},
+        {"scaling": "none"},
+        {"epochs": 0},
+    ],
 )
 def test_settings_out_of_range_are_refused(changes):
     with pytest.raises(ValueError, match=next(iter(changes))):

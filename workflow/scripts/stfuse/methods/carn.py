@@ -30,7 +30,7 @@ from stfuse.networks.beginning import Beginning, initialise
 from stfuse.networks.carn import CARN_REACH, RATIOS, Carn
 from stfuse.task import FloatArray, Needs, Sample, Series, State, Task
 
-NEEDS = Needs(references="none", samples="pairs", gpu=True)
+NEEDS = Needs(references="none", samples="pairs", gpu=True, cost=2.0)
 VERSION = 1
 
 

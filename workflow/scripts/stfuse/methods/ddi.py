@@ -6,8 +6,8 @@ combination of the same pixel at the guides' dates; a perceptron gives its weigh
 and is applied at the fine one, with a residual correction; each date has its own training. All else is a choice.
 
 What is learned is how the coarse image T differs from what time alone says, ``P_0 = sum w_n G_n``:
-``T - P_0 = sum s_n (G_n - P_0) + offset``, the shares s_n from the perceptron; at small sites shares of the whole scene
-are found first, by least squares, and the perceptron adds to them. So the weights add up to 1 (a guide that is not observed has none), nothing
+``T - P_0 = sum s_n (G_n - P_0) + offset``, the shares s_n from the perceptron; at small sites it adds them to shares of
+the whole scene, found by least squares. So the weights add up to 1 (a guide that is not observed has none), nothing
 learned is an interpolation in time, and one guide alone is that guide with the correction. Where T is masked there is
 a prediction, without correction.
 
@@ -41,7 +41,7 @@ from stfuse.task import FloatArray, Needs, Scene, State, Task
 
 logger = logging.getLogger(__name__)
 
-NEEDS = Needs(references="all", samples="target", gpu=True)
+NEEDS = Needs(references="all", samples="target", layers=True, gpu=True)
 VERSION = 1
 
 STRIP = 64
@@ -60,7 +60,7 @@ class Params(Plan):
         Clear coarse pixels below which shares of the whole scene are found by least squares before the network learns
         what differs from pixel to pixel: of so few it would learn too much. With 5,000 pixels of a simulated site the
         network alone had the smaller held-out error (0.0034 against 0.0040). 0: never.
-    hidden, layers : int
+    hidden, depth : int
         Units of a hidden layer, and hidden layers.
     flags : bool
         Whether the network also sees which guides are observed at a pixel, where that differs from pixel to pixel.
@@ -86,7 +86,7 @@ class Params(Plan):
     start: Weighting = "linear"
     fitted: int = 2000
     hidden: int = 64
-    layers: int = 2
+    depth: int = 2
     flags: bool = True
     distances: bool = False
     clip_features: float = 3.0
@@ -106,7 +106,7 @@ class Params(Plan):
         for name, known in (("start", get_args(Weighting)), ("spreading", ("cubic", "nearest", "none"))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, found {getattr(self, name)!r}.")
-        for name in ("hidden", "layers", "clip_features", "cells", "least"):
+        for name in ("hidden", "depth", "clip_features", "cells", "least"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, found {getattr(self, name)}.")
         if not self.ridge >= 0:
@@ -128,7 +128,7 @@ def _masked(inputs: FloatArray, used: NDArray[np.bool_]) -> FloatArray:
 
 
 def _network(kind: type[Weigher], channels: int, guides: int, bands: int, params: Params) -> Weigher:
-    return kind(guides, bands, channels - guides * bands, params.hidden, params.layers, params.clip_features)
+    return kind(guides, bands, channels - guides * bands, params.hidden, params.depth, params.clip_features)
 
 
 def _untrained(channels: int, guides: int, bands: int, params: Params) -> State:

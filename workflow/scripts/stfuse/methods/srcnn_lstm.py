@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from torch import nn
@@ -23,6 +22,7 @@ from stfuse.errors import InputError
 from stfuse.grid import regrid
 from stfuse.learning.inference import apply
 from stfuse.learning.lessons import Example, Lesson
+from stfuse.learning.levels import Levels, Scaling, levels_of, require_scaling
 from stfuse.learning.plan import Plan
 from stfuse.learning.training import train
 from stfuse.learning.weights import part, staged
@@ -30,14 +30,11 @@ from stfuse.networks.beginning import Beginning, initialise
 from stfuse.networks.lstm import PixelLSTM, begin_lstm
 from stfuse.networks.three_layer import THREE_LAYER_HALO, three_layer
 from stfuse.task import FloatArray, Needs, Scene, State, Task, Window
-from stfuse.tiles import SIZE, plan
 
 logger = logging.getLogger(__name__)
 
 NEEDS = Needs(references="bracketing", pairs=True, samples="target", gpu=True)
 VERSION = 1
-LEAST_SPREAD = 1e-4
-"""The step that images are stored with: nothing finer is a signal."""
 LSTM_SETTINGS = ("batch", "epochs", "steps", "learning_rate", "patience")
 
 
@@ -79,7 +76,7 @@ class Params(Plan):
     """
 
     residual: bool = True
-    scaling: Literal["date", "pairs"] = "date"
+    scaling: Scaling = "date"
     beginning: Beginning = "he"
     epochs: int = 20
     lstm_batch: int = 128
@@ -97,8 +94,7 @@ class Params(Plan):
                 raise ValueError(f"{name} must be above 0, found {getattr(self, name)}.")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must lie in 0..1, below 1, found {self.dropout}.")
-        if self.scaling not in ("date", "pairs"):
-            raise ValueError(f"scaling must be date or pairs, found {self.scaling!r}.")
+        require_scaling(self.scaling)
 
     @property
     def lstm_plan(self) -> Plan:
@@ -128,45 +124,16 @@ def _pair_dates(task: Task, date: np.datetime64) -> list[int]:
     return list(bracket(task.fine.dates, date))
 
 
-@dataclass(frozen=True)
-class _Levels:
-    """Mean and spread of each date's coarse image, arrays (band, 1, 1) by date."""
-
-    mean: dict[np.datetime64, FloatArray]
-    spread: dict[np.datetime64, FloatArray]
-
-
-def _levels(scene: Scene, dates: Iterable[np.datetime64], scaling: str) -> _Levels:
-    """The levels in which U sees these dates; of 0 and 1 where it sees reflectance itself."""
-    bands = len(scene.bands)
-    sums = {date: np.zeros((3, bands)) for date in dates}
-    for tile in plan((scene.grid.height, scene.grid.width), (SIZE, SIZE), 0) if scaling == "date" else ():
-        task = scene.crop(tile.outer)
-        for date, total in sums.items():
-            image = _coarse(task, date).reshape(bands, -1).astype(np.float64)
-            seen = np.isfinite(image)
-            image = np.where(seen, image, 0)
-            total += np.stack([seen.sum(axis=1), image.sum(axis=1), np.square(image).sum(axis=1)])
-    levels = _Levels({}, {})
-    for date, (count, total, square) in sums.items():
-        mean = total / np.maximum(count, 1)
-        spread = np.sqrt(np.maximum(square / np.maximum(count, 1) - mean**2, 0))
-        spread = np.where(count > 0, np.maximum(spread, LEAST_SPREAD), 1)
-        levels.mean[date], levels.spread[date] = (v.astype(np.float32)[:, None, None] for v in (mean, spread))
-    return levels
-
-
-def _sharpened(task: Task, date: np.datetime64, state: State, levels: _Levels, residual: bool) -> FloatArray:
+def _sharpened(task: Task, date: np.datetime64, state: State, levels: Levels, residual: bool) -> FloatArray:
     """SR of a date: what U makes of its coarse image, NaN where that is."""
-    mean, spread = levels.mean[date], levels.spread[date]
-    coarse = (_coarse(task, date) - mean) / spread
+    coarse = levels.scaled(_coarse(task, date), date)
     said = apply(three_layer(len(coarse), len(coarse)), state, coarse, THREE_LAYER_HALO)
-    said = (said + coarse if residual else said) * spread + mean
+    said = levels.restored(said + coarse if residual else said, date)
     said[:, gaps(coarse)] = np.nan
     return np.asarray(said, np.float32)
 
 
-def _sharpen_lessons(scene: Scene, levels: _Levels, residual: bool) -> list[Lesson]:
+def _sharpen_lessons(scene: Scene, levels: Levels, residual: bool) -> list[Lesson]:
     """C_k and F_k for k = 1 and 3, in units of their levels."""
 
     def of_pair(which: int) -> Callable[[Window], Example]:
@@ -174,18 +141,18 @@ def _sharpen_lessons(scene: Scene, levels: _Levels, residual: bool) -> list[Less
             task = scene.crop(window)
             k = _pair_dates(task, scene.dates[0])[which]
             date = task.fine.dates[k]
-            mean, spread = levels.mean[date], levels.spread[date]
-            coarse, goal = ((image - mean) / spread for image in (_coarse(task, date), task.fine.values[k]))
+            coarse, goal = (levels.scaled(image, date) for image in (_coarse(task, date), task.fine.values[k]))
             goal = goal - coarse if residual else goal
             goal[:, gaps(coarse)] = np.nan
             return Example(coarse, goal)
 
         return see
 
-    return [Lesson((scene.grid.height, scene.grid.width), of_pair(which), reach(scene)) for which in (0, 1)]
+    shape = scene.grid.height, scene.grid.width
+    return [Lesson(shape, of_pair(which), reach(scene), scene.grid) for which in (0, 1)]
 
 
-def _follow_lessons(scene: Scene, sharpen: State, levels: _Levels, residual: bool) -> list[Lesson]:
+def _follow_lessons(scene: Scene, sharpen: State, levels: Levels, residual: bool) -> list[Lesson]:
     """SR_1 and SR_3, and SR_2 as the goal; a pixel that is masked in any image of any date teaches nothing."""
 
     def see(window: Window) -> Example:
@@ -198,7 +165,7 @@ def _follow_lessons(scene: Scene, sharpen: State, levels: _Levels, residual: boo
         goal[:, gaps(np.concatenate([inputs, *fine]))] = np.nan
         return Example(inputs, goal)
 
-    return [Lesson((scene.grid.height, scene.grid.width), see, reach(scene) + THREE_LAYER_HALO)]
+    return [Lesson((scene.grid.height, scene.grid.width), see, reach(scene) + THREE_LAYER_HALO, scene.grid)]
 
 
 def fit(samples: Iterable[Scene], params: Params, seed: int) -> State:
@@ -217,7 +184,7 @@ def fit(samples: Iterable[Scene], params: Params, seed: int) -> State:
     (scene,) = samples
     first = scene.crop((slice(0, 1), slice(0, 1)))
     pair = [first.fine.dates[k] for k in _pair_dates(first, scene.dates[0])]
-    levels = _levels(scene, (*pair, scene.dates[0]), params.scaling)
+    levels = levels_of(scene, (*pair, scene.dates[0]), _coarse, params.scaling)
 
     def build_u(channels: int, bands: int) -> nn.Module:
         return initialise(three_layer(channels, bands), seed, params.beginning)

@@ -25,6 +25,7 @@ from stfuse.fusion.windows import surroundings
 from stfuse.grid import coarser, degrade_inside, regrid
 from stfuse.learning.inference import apply
 from stfuse.learning.lessons import Example, Lesson
+from stfuse.learning.levels import Levels, Scaling, levels_of, require_scaling
 from stfuse.learning.plan import Plan
 from stfuse.learning.training import train
 from stfuse.learning.weights import part, staged
@@ -71,6 +72,7 @@ class Params(Plan):
     floor: float = 1e-3
     limit: float = 5.0
     residual: bool = True
+    scaling: Scaling = "date"
     beginning: Beginning = "he"
     epochs: int = 20
 
@@ -86,6 +88,7 @@ class Params(Plan):
                 raise ValueError(f"{name} must be 0 or more, found {getattr(self, name)}.")
         if not self.limit > 1:
             raise ValueError(f"limit must be above 1, found {self.limit}.")
+        require_scaling(self.scaling)
 
 
 def halo(params: Params) -> int:
@@ -93,8 +96,9 @@ def halo(params: Params) -> int:
     return 2 * THREE_LAYER_HALO
 
 
-def _coarse(task: Task, date: np.datetime64, grid: GeoBox) -> FloatArray:
-    """The coarse image (band, y, x) of a date on a fine grid, bilinear."""
+def _coarse(task: Task, date: np.datetime64, grid: GeoBox | None = None) -> FloatArray:
+    """The coarse image (band, y, x) of a date on the fine grid (or a window of it), bilinear."""
+    grid = task.fine.grid if grid is None else grid
     return regrid(task.coarse.values[task.coarse.nearest(date)], task.coarse.grid, grid, "bilinear")
 
 
@@ -104,8 +108,8 @@ def _reduced(fine: FloatArray, grid: GeoBox, small: GeoBox) -> FloatArray:
     return regrid(degrade_inside(fine, grid, small), small, grid, "bilinear")
 
 
-def _lessons(scene: Scene, params: Params, step: str) -> list[Lesson]:
-    """For each pair: from the coarse image to the intermediate one, or from there to the fine one."""
+def _lessons(scene: Scene, levels: Levels, params: Params, step: str) -> list[Lesson]:
+    """For each pair: from the coarse image to the intermediate one, or from there to the fine one, in their levels."""
     first = scene.crop((slice(0, 1), slice(0, 1)))
     # One lattice for the whole scene, so that no window has cells of its own.
     small = coarser(scene.grid, max(1.0, params.reduction * first.ratio))
@@ -113,18 +117,18 @@ def _lessons(scene: Scene, params: Params, step: str) -> list[Lesson]:
     def of_pair(k: int) -> Callable[[Window], Example]:
         def see(window: Window) -> Example:
             task = scene.crop(window)
-            fine = task.fine.values[k]
-            between = _reduced(fine, task.fine.grid, small)
-            coarse = _coarse(task, task.fine.dates[k], task.fine.grid)
+            date, images = task.fine.dates[k], [task.fine.values[k]]
+            images += [_coarse(task, date), _reduced(images[0], task.fine.grid, small)]
+            fine, coarse, between = (levels.scaled(image, date) for image in images)
             inputs, goal = (coarse, between) if step == "map" else (between, fine)
-            goal = goal - inputs if params.residual else goal.copy()
+            goal = goal - inputs if params.residual else goal
             goal[:, gaps(inputs)] = np.nan
             return Example(inputs, goal)
 
         return see
 
     shape = scene.grid.height, scene.grid.width
-    return [Lesson(shape, of_pair(k), reach(scene)) for k in range(len(first.fine.dates))]
+    return [Lesson(shape, of_pair(k), reach(scene), scene.grid) for k in range(len(first.fine.dates))]
 
 
 def fit(samples: Iterable[Scene], params: Params, seed: int) -> State:
@@ -133,7 +137,8 @@ def fit(samples: Iterable[Scene], params: Params, seed: int) -> State:
     Returns
     -------
     dict of str to ndarray
-        Stages ``map`` (NLM) and ``sharpen`` (SR); empty where too little is observed to train either.
+        Stages ``map`` (NLM) and ``sharpen`` (SR), and the dates' ``levels``; empty where too little is observed to
+        train either.
 
     Raises
     ------
@@ -141,17 +146,20 @@ def fit(samples: Iterable[Scene], params: Params, seed: int) -> State:
         If the scene has no fine image.
     """
     (scene,) = samples
-    _require_pair(scene.crop((slice(0, 1), slice(0, 1))))
+    first = scene.crop((slice(0, 1), slice(0, 1)))
+    _require_pair(first)
+    levels = levels_of(scene, (*first.fine.dates, *scene.dates), _coarse, params.scaling)
 
     def build(channels: int, bands: int) -> nn.Module:
         return initialise(three_layer(channels, bands), seed, params.beginning)
 
     try:
-        steps = [train(_lessons(scene, params, s), build, params, seed, THREE_LAYER_HALO) for s in ("map", "sharpen")]
+        lessons = [_lessons(scene, levels, params, step) for step in ("map", "sharpen")]
+        steps = [train(shown, build, params, seed, THREE_LAYER_HALO) for shown in lessons]
     except InputError as error:
         logger.warning("nothing is predicted for %s: %s", scene.dates[0], error)
         return {}
-    return staged(map=steps[0], sharpen=steps[1])
+    return staged(map=steps[0], sharpen=steps[1], levels=levels.state())
 
 
 def _require_pair(task: Task) -> None:
@@ -159,14 +167,14 @@ def _require_pair(task: Task) -> None:
         raise InputError("stfdcnn was given no fine image", "allow references further from the date, or drop the date")
 
 
-def transitional(coarse: FloatArray, state: State, params: Params) -> FloatArray:
-    """T: what both networks make of a coarse image (band, y, x) on the fine grid; NaN where it is."""
-    said, unknown = coarse, gaps(coarse)
+def transitional(coarse: FloatArray, date: np.datetime64, levels: Levels, state: State, params: Params) -> FloatArray:
+    """T: what both networks make of a date's coarse image (band, y, x) on the fine grid; NaN where it is."""
+    said, unknown = levels.scaled(coarse, date), gaps(coarse)
     for step in ("map", "sharpen"):
         added = apply(three_layer(len(said), len(said)), part(state, step), said, THREE_LAYER_HALO)
         said = said + added if params.residual else added
         said[:, unknown] = np.nan
-    return said
+    return levels.restored(said, date)
 
 
 def fuse(fine: FloatArray, then: FloatArray, now: FloatArray, changes: FloatArray, params: Params) -> FloatArray:
@@ -202,7 +210,7 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
     Raises
     ------
     InputError
-        If the state was trained for other bands, or there is no fine image.
+        If the state was trained for other bands or dates, or there is no fine image.
     """
     _require_pair(task)
     bands = task.fine.bands
@@ -212,11 +220,14 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
     window = 2 * int(params.cells * task.ratio / 2) + 1
     around, (top, bottom, left, right) = surroundings(task.edges, max(halo(params), window // 2), out.shape[2:])
     fine, grid = task.fine.values[..., *around], task.fine.grid[around]
+    levels = Levels.of_state(part(state, "levels"), (*task.fine.dates, *task.dates))
     coarse = np.stack([_coarse(task, date, grid) for date in task.fine.dates])
-    then = np.stack([transitional(image, state, params) for image in coarse])
+    dated = zip(coarse, task.fine.dates, strict=True)
+    then = np.stack([transitional(image, date, levels, state, params) for image, date in dated])
     for i, date in enumerate(task.dates):
         image = _coarse(task, date, grid)
         changes = np.stack([local_change(before, image, window) for before in coarse])
-        said = fuse(fine, then, transitional(image, state, params), changes, params)
+        now = transitional(image, date, levels, state, params)
+        said = fuse(fine, then, now, changes, params)
         out[i][:, *task.core] = clip_to_valid(said[:, top:bottom, left:right], bands)
     return out
