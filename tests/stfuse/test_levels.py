@@ -68,7 +68,7 @@ def test_images_without_contrast_and_without_sight_are_borne(task):
 def test_a_state_gives_them_back_for_the_dates_asked_for(task):
     found = levels_here(task)
     asked = task.coarse.dates[[2, 0]]
-    again = Levels.of_state(found.state(), asked)
+    again = Levels.of_state(found.state(), asked, 2)
     assert list(again.mean) == list(asked)
     for date in asked:
         np.testing.assert_array_equal(again.mean[date], found.mean[date])
@@ -78,7 +78,12 @@ def test_a_state_gives_them_back_for_the_dates_asked_for(task):
 
 def test_a_date_that_a_state_does_not_know_is_a_clear_error(task):
     with pytest.raises(InputError, match="trained without 2018-05-21"):
-        Levels.of_state(levels_here(task).state(), [*task.coarse.dates, *days("2018-05-21")])
+        Levels.of_state(levels_here(task).state(), [*task.coarse.dates, *days("2018-05-21")], 2)
+
+
+def test_other_bands_than_a_state_has_are_a_clear_error(task):
+    with pytest.raises(InputError, match="trained for 2 bands, not 1"):
+        Levels.of_state(levels_here(task).state(), task.coarse.dates, 1)
 
 
 def test_other_scalings_are_refused():

@@ -67,8 +67,8 @@ def test_a_world_that_changes_evenly_is_followed():
 
     The whole training reaches 0.001; this one is cut to a few seconds.
     """
-    task = make_task(shape=(60, 60), ratio=1.0, date=MIDDLE, references=REFERENCES)
-    learnt = fit(task, lstm_batch=128, lstm_steps=50, lstm_epochs=4)
+    task = make_task(shape=(48, 48), ratio=1.0, date=MIDDLE, references=REFERENCES)
+    learnt = fit(task, lstm_batch=64, lstm_steps=50, lstm_epochs=3)
     between = task.fine.values.mean(axis=0)
     assert between.std() > 0.05 and rmse(task.fine.values[0], task.fine.values[1]) > 0.02
     assert rmse(predict(task, learnt)[0], between) < 0.006
@@ -80,7 +80,7 @@ def test_change_in_the_coarse_image_alone_is_learnt():
     brighter = replace(
         task, coarse=replace(task.coarse, values=task.coarse.values + np.float32([0, 0.2, 0])[:, None, None, None])
     )
-    plain, bright = (predict(t, fit(t, lstm_batch=64, lstm_steps=40, lstm_epochs=3)) for t in (task, brighter))
+    plain, bright = (predict(t, fit(t, lstm_batch=32, lstm_steps=40, lstm_epochs=2)) for t in (task, brighter))
     assert np.mean(bright - plain) == pytest.approx(0.2, abs=0.02)
 
 

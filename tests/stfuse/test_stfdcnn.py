@@ -46,8 +46,13 @@ def lessons(task: Task, step: str, **settings):
 def transitional(task: Task, at: int, state):
     """T of the coarse image with this number."""
     date = task.coarse.dates[at]
-    known = Levels.of_state(part(state, "levels"), [date])
+    known = Levels.of_state(part(state, "levels"), [date], len(task.fine.bands))
     return stfdcnn.transitional(stfdcnn._coarse(task, date), date, known, state, PARAMS)
+
+
+def levelled(state, task: Task):
+    """The same networks, with the levels of a task's dates."""
+    return {**state, **{f"levels.{name}": array for name, array in levels(task).state().items()}}
 
 
 def nothing_added(state):
@@ -162,7 +167,7 @@ def test_both_networks_follow_each_other(clear, state):
     for stage in ("map", "sharpen"):
         only[stage] = {n: a if n.startswith(stage) else idle[n] for n, a in state.items()}
     first, both = transitional(clear, 1, only["map"]), transitional(clear, 1, state)
-    known = Levels.of_state(part(state, "levels"), clear.dates)
+    known = Levels.of_state(part(state, "levels"), clear.dates, 2)
     second = stfdcnn.transitional(first, clear.dates[0], known, only["sharpen"], PARAMS)
     np.testing.assert_allclose(both, second, atol=1e-6)
     assert not np.allclose(first, coarse, atol=1e-5) and not np.allclose(both, first, atol=1e-5)
@@ -175,8 +180,7 @@ def test_a_world_whose_coarse_images_stand_still_since_one_date_is_predicted_as_
         coarse = clear.coarse.values.copy()
         coarse[1] = coarse[at]
         still = replace(clear, coarse=replace(clear.coarse, values=coarse))
-        learnt = {**state, **{f"levels.{n}": a for n, a in levels(still).state().items()}}
-        np.testing.assert_allclose(predict(still, learnt)[0], clear.fine.values[k], atol=1e-6)
+        np.testing.assert_allclose(predict(still, levelled(state, still))[0], clear.fine.values[k], atol=1e-6)
 
 
 def test_fine_images_without_detail_of_their_own_become_the_transitional_image(clear, state):
@@ -203,7 +207,7 @@ def test_swapped_pairs_predict_the_same(task, state):
         coarse=replace(task.coarse, values=task.coarse.values[::-1].copy()),
     )
     assert (task.coarse.nearest(task.dates[0]), len(task.coarse.dates)) == (1, 3)
-    np.testing.assert_array_equal(predict(swapped, state), predict(task, state))
+    np.testing.assert_array_equal(predict(swapped, levelled(state, swapped)), predict(task, state))
 
 
 def test_one_pair_is_enough(clear):
@@ -276,7 +280,7 @@ def test_no_pair_is_a_clear_error(state):
 
 
 def test_a_state_for_other_bands_is_refused(state):
-    with pytest.raises(InputError, match="does not fit this network"):
+    with pytest.raises(InputError, match="trained for 2 bands, not 6"):
         predict(make_task(shape=(36, 36), bands=SIX), state)
 
 

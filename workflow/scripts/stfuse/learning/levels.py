@@ -54,14 +54,18 @@ class Levels:
         return {"day": day, "mean": mean, "spread": spread}
 
     @classmethod
-    def of_state(cls, state: State, dates: Iterable[np.datetime64]) -> Levels:
-        """What `state` made, for these dates.
+    def of_state(cls, state: State, dates: Iterable[np.datetime64], bands: int) -> Levels:
+        """What `state` made, for these dates and so many bands.
 
         Raises
         ------
         InputError
-            If it does not know one of the dates.
+            If it is of other bands, or does not know one of the dates.
         """
+        if (found := state["mean"].shape[1]) != bands:
+            raise InputError(
+                f"The state was trained for {found} bands, not {bands}", "train the method on the bands it predicts"
+            )
         known = {day: i for i, day in enumerate(state["day"].astype("datetime64[D]"))}
         days = list(dates)
         if lacking := [str(day) for day in days if day not in known]:

@@ -220,7 +220,7 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
     window = 2 * int(params.cells * task.ratio / 2) + 1
     around, (top, bottom, left, right) = surroundings(task.edges, max(halo(params), window // 2), out.shape[2:])
     fine, grid = task.fine.values[..., *around], task.fine.grid[around]
-    levels = Levels.of_state(part(state, "levels"), (*task.fine.dates, *task.dates))
+    levels = Levels.of_state(part(state, "levels"), (*task.fine.dates, *task.dates), len(bands))
     coarse = np.stack([_coarse(task, date, grid) for date in task.fine.dates])
     dated = zip(coarse, task.fine.dates, strict=True)
     then = np.stack([transitional(image, date, levels, state, params) for image, date in dated])

@@ -117,7 +117,6 @@ class DenseBlock(nn.Module):
 
     def __init__(self, features: int, growth: int, reduction: int) -> None:
         super().__init__()
-        self.features, self.growth = features, growth
         self.attention = Attention(features, reduction)
         self.layers = nn.ModuleList(_conv(features + i * growth, growth) for i in range(LAYERS))
         self.last = _conv(LAYERS * growth, features, 1)
@@ -125,30 +124,14 @@ class DenseBlock(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """F_o = F_a + F_r, shape (n, features, y, x)."""
         seen = self.attention(maps)
-        known = self._dense(seen) if torch.is_grad_enabled() else self._dense_in_place(seen)
-        out: Tensor = seen + self.last(known)
+        first, *others = self.layers
+        known = [first(seen).relu_()]
+        for layer in others:
+            # Copied together each time: one array for all, of which each layer sees the beginning, is copied as well,
+            # for torch's convolutions want dense images; a sum of convolutions, one for each part, takes longer.
+            known.append(layer(torch.cat([seen, *known], 1)).relu_())
+        out: Tensor = seen + self.last(torch.cat(known, 1))
         return out
-
-    def _dense(self, seen: Tensor) -> Tensor:
-        known = [seen]
-        for layer in self.layers:
-            known.append(layer(torch.cat(known, 1)).relu_())
-        return torch.cat(known[1:], 1)
-
-    def _dense_in_place(self, seen: Tensor) -> Tensor:
-        """The same without gradients: everything is written into one array, of which each layer sees the beginning."""
-        n, _, height, width = seen.shape
-        known = torch.empty(
-            (n, self.features + LAYERS * self.growth, height, width),
-            dtype=seen.dtype,
-            device=seen.device,
-            memory_format=torch.channels_last,
-        )
-        known[:, : self.features] = seen
-        for i, layer in enumerate(self.layers):
-            end = self.features + i * self.growth
-            known[:, end : end + self.growth] = layer(known[:, :end]).relu_()
-        return known[:, self.features :]
 
 
 class Dstfn(nn.Module):
