@@ -23,7 +23,9 @@ FILES = sorted(p for p in Path(str(stfuse.methods.__file__)).parent.glob("*.py")
 METHODS = [p.stem for p in FILES]
 CLOSED_FORM = [p.stem for p in FILES if read_needs(p).samples == "none"]
 ANEW = [p.stem for p in FILES if read_needs(p).samples == "target"]  # trained for each target date
-QUICK = {"epochs": 1, "steps": 2, "batch": 2, "patch": 16, "lstm_epochs": 1, "lstm_steps": 2, "lstm_batch": 8}
+# Settings that shorten a training, where a method has them.
+QUICK = {"epochs": 1, "steps": 2, "batch": 2, "patch": 16, "features": 8, "growth": 8}
+QUICK |= {"lstm_epochs": 1, "lstm_steps": 2, "lstm_batch": 8}
 DATES = ("2018-03-01", "2018-05-01", "2018-06-30", "2018-09-01")
 AUX_BANDS = {"pan": ("pan",), "sar": ("vv", "vh")}
 
@@ -135,6 +137,14 @@ def test_same_seed_gives_the_same_prediction(name: str) -> None:
 def test_nothing_observed_predicts_nothing(name: str) -> None:
     task = changed(make_task(**settings_for(name)), lambda values, grid: values * np.nan)
     assert np.isnan(predicted(name, task)).all()
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in CLOSED_FORM])
+def test_a_training_that_goes_wrong_is_no_result(name: str) -> None:
+    method, params = load(name), replace(params_of(name), learning_rate=1e15, steps=4)
+    sample = make_sample(bands=("red",), **settings_for(name))
+    with pytest.raises(InputError, match="diverged"):
+        method.fit([crops.Whole(sample.task) if name in ANEW else sample], params, 0)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -15,7 +15,7 @@ from stfuse.state import load_state
 from training_files import BANDS, written
 
 ROOT = Path(__file__).parents[1]
-SETTINGS = {"patch": 12, "batch": 2, "steps": 4, "epochs": 3, "checkpoint": 0}
+SETTINGS = {"patch": 12, "batch": 2, "steps": 4, "epochs": 3}
 METHOD = {"name": "srcnn", "file": "srcnn", "settings": SETTINGS}
 
 # Runs the stage `model`, and kills itself at the step (or in the middle of the writing) that the test asks for.
@@ -63,7 +63,10 @@ def run(job: dict, log: Path, **kill: int) -> int:
 def job(tmp_path, monkeypatch) -> dict:
     """A small training from files: three epochs of four steps, a checkpoint after each step."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    found = {"samples": written(tmp_path), "method": METHOD, "bands": BANDS, "variable": "ndvi", "seed": 3}
+    found = {"samples": written(tmp_path), "method": METHOD, "bands": BANDS, "variable": "ndvi"} | {
+        "seed": 3,
+        "minutes": 0,
+    }
     return {**found, "state": str(tmp_path / "model/seed3.npz"), "curve": str(tmp_path / "model/seed3.csv")}
 
 

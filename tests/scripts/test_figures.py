@@ -17,12 +17,12 @@ from scripts.figures_phenology import draw_phenology
 from scripts.figures_prediction import draw_prediction
 from scripts.figures_profiles import draw_profiles
 from scripts.figures_quality import draw_quality
-from scripts.report import make_report
 from scripts.figures_scatter import draw_scatter
 from scripts.figures_scenes import draw_scenes
 from scripts.figures_scores import draw_scores
 from scripts.figures_training import draw_training
 from scripts.phenology_scores import compare_phenology
+from scripts.report import make_report
 from stfuse.errors import InputError
 
 TEMPLATE = Path(__file__).parents[2] / "workflow/scripts/stfuse/report.html.jinja"

@@ -72,6 +72,31 @@ def test_a_scene_read_window_by_window_gives_the_prediction_of_the_whole(tmp_pat
     assert (stored != -32768).mean() > 0.5
 
 
+def test_the_seed_is_that_of_the_state_however_its_file_is_named(tmp_path: Path) -> None:
+    sample, state, out = write_sample(tmp_path, make_task()), tmp_path / "seed2" / "2018-05-20.npz", tmp_path / "f.tif"
+    save_state(state, {}, entry("bilinear"), BANDS, "reflectance", seed=2)
+    fuse(sample, entry("bilinear"), BANDS, "reflectance", state, out)
+    with rasterio.open(out) as image:
+        assert image.tags()["seed"] == "2"
+
+
+def test_a_state_that_learned_from_the_truth_is_refused(tmp_path: Path) -> None:
+    sample, state, out = write_sample(tmp_path, make_task()), tmp_path / "seed0.npz", tmp_path / "fused.tif"
+    scenes = [{"date": "2018-05-20", "truth": "ard/here/sentinel2/2018-05-20", "inputs": []}]
+    save_state(state, {}, entry("bilinear"), BANDS, "reflectance", scenes=scenes)
+    fuse(sample, entry("bilinear"), BANDS, "reflectance", state, out, truth="results/ard/here/sentinel2/2018-05-21.tif")
+    with pytest.raises(InputError, match=r"learned from ard/here/sentinel2/2018-05-20.*Cure"):
+        fuse(
+            sample,
+            entry("bilinear"),
+            BANDS,
+            "reflectance",
+            state,
+            out,
+            truth="results/ard/here/sentinel2/2018-05-20.tif",
+        )
+
+
 def test_the_image_says_where_it_comes_from(tmp_path: Path) -> None:
     method = entry("bilinear", "cubic", kernel="cubic")
     with rasterio.open(run(tmp_path, write_sample(tmp_path, make_task()), method)) as image:

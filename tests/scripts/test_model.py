@@ -111,7 +111,7 @@ def test_every_gpu_that_is_there_gets_a_process(monkeypatch):
 def test_no_more_processes_than_patches_in_a_batch(tmp_path, monkeypatch):
     asked = []
 
-    def told(processes, samples, method, bands, variable, seed, checkpoints):
+    def told(processes, samples, method, bands, variable, seed, checkpoints, minutes):
         asked.append(processes)
         return {"w": np.ones(2)}
 
@@ -125,14 +125,13 @@ def test_no_more_processes_than_patches_in_a_batch(tmp_path, monkeypatch):
 
 def test_a_job_that_failed_goes_on_and_cleans_up(tmp_path, monkeypatch):
     samples = written(tmp_path)
-    often = {**SRCNN, "settings": {**SRCNN["settings"], "checkpoint": 0}}
     state, folder = tmp_path / "model/seed0.npz", tmp_path / "model/seed0.checkpoint"
     with monkeypatch.context() as patch:
         patch.setattr(model, "save_state", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            train(samples, often, BANDS, "ndvi", 0, state, state.with_suffix(".csv"))
+            train(samples, SRCNN, BANDS, "ndvi", 0, state, state.with_suffix(".csv"), minutes=0)
     assert (folder / "1.pt").exists()
     with monkeypatch.context() as patch:
         patch.setattr(loop.Loop, "run", lambda self: 1 / 0)  # nothing is left to be trained
-        train(samples, often, BANDS, "ndvi", 0, state, state.with_suffix(".csv"))
+        train(samples, SRCNN, BANDS, "ndvi", 0, state, state.with_suffix(".csv"), minutes=0)
     assert not folder.exists() and state.exists()

@@ -3,10 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from naive_patches import around
 from small_lessons import example, lesson, lessons
 from stfuse.errors import InputError
 from stfuse.learning.blocks import Blocks, Cut, Limits, read
-from stfuse.learning.patches import Moments, window
+from stfuse.learning.patches import Moments
 
 CUT = Cut(size=4, halo=3, align=1, cell=8, min_valid=0.5)
 NOTHING_KEPT = Limits(block=16, memory=0)
@@ -28,8 +29,7 @@ def test_what_is_read_is_the_window_of_the_mirrored_whole(height, width, halo, c
     rows, columns = (slice(*pair) for pair in ends)
     # The lesson spoils the context of what it is asked for: a read that asks for too little would show it.
     piece = read(lesson(one, context), (rows, columns), halo, align)
-    shape = (rows.stop - rows.start, columns.stop - columns.start)
-    np.testing.assert_array_equal(piece.inputs, window(one.inputs, rows.start, columns.start, shape, halo))
+    np.testing.assert_array_equal(piece.inputs, around(one.inputs, rows, columns, halo, align))
     np.testing.assert_array_equal(piece.goal, one.goal[:, rows, columns])
     assert (piece.row, piece.column) == (rows.start, columns.start)
 

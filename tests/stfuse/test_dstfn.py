@@ -115,11 +115,11 @@ def test_without_a_residual_the_prediction_is_y_enlarged(state):
 
 
 def test_a_little_training_beats_bicubic():
-    params = Params(**{**QUICK, "patch": 18, "batch": 8, "steps": 20, "epochs": 3, "learning_rate": 3e-3})
+    params = Params(**{**QUICK, "batch": 6, "steps": 15, "context": 3, "learning_rate": 5e-3})
     learnt = dstfn.fit([sample(72, d, pan=True) for d in (2, 4, 8)], params, 0)
     task, truth = sample(72, 6, pan=True)
     bicubic = upsampled(task.coarse, task.dates[0], task.fine.grid)
-    assert rmse(dstfn.predict(task, learnt, params)[0], truth[0]) < 0.9 * rmse(bicubic, truth[0])
+    assert rmse(dstfn.predict(task, learnt, params)[0], truth[0]) < 0.7 * rmse(bicubic, truth[0])
 
 
 def test_the_prediction_is_unknown_just_where_an_input_is(state):

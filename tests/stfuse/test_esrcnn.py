@@ -30,11 +30,11 @@ def test_the_network_is_as_large_as_the_papers(channels, bands, parameters):
 
 
 def test_the_residual_variant_beats_bicubic_after_one_epoch():
-    params = esrcnn.Params(patch=24, batch=8, steps=25, epochs=1)
+    params = esrcnn.Params(patch=16, batch=6, steps=25, epochs=1)
     learnt = esrcnn.fit([sample(72, d, pan=True) for d in (2, 4, 8)], params, 0)
     task, truth = sample(72, 6, pan=True)
     bicubic = upsampled(task.coarse, task.dates[0], task.fine.grid)
-    assert rmse(esrcnn.predict(task, learnt, params)[0], truth[0]) < 0.95 * rmse(bicubic, truth[0])
+    assert rmse(esrcnn.predict(task, learnt, params)[0], truth[0]) < 0.85 * rmse(bicubic, truth[0])
 
 
 @pytest.mark.parametrize("residual", [True, False])
@@ -44,11 +44,11 @@ def test_unchanged_references_are_learnt_to_be_the_answer(residual):
         both = Series(np.repeat(truth, 2, axis=0), task.fine.dates, task.fine.bands, task.fine.grid)
         return Known(Task(both, task.coarse, 3.0, task.dates), truth)
 
-    params = esrcnn.Params(residual=residual, patch=16, batch=8, steps=20, epochs=7)
+    params = esrcnn.Params(residual=residual, patch=12, batch=4, steps=20, epochs=5)
     learnt = esrcnn.fit([still(d) for d in (2, 4, 8)], params, 0)
     task, truth = still(6)
     bicubic = upsampled(task.coarse, task.dates[0], task.fine.grid)
-    assert rmse(esrcnn.predict(task, learnt, params)[0], truth[0]) < 0.5 * rmse(bicubic, truth[0])
+    assert rmse(esrcnn.predict(task, learnt, params)[0], truth[0]) < 0.7 * rmse(bicubic, truth[0])
 
 
 def test_the_prediction_is_unknown_just_where_an_input_is(state):
@@ -84,7 +84,7 @@ def test_training_bears_gaps_everywhere():
 
 def test_tiles_give_what_the_whole_gives(state):
     params = esrcnn.Params(**QUICK)
-    task, _ = sample(96, 3, pan=True)
+    task, _ = sample(72, 3, pan=True)
     whole = esrcnn.predict(task, state, params)
     tiled = predict_tiled("esrcnn", esrcnn, task, state, params, size=30)
     np.testing.assert_allclose(tiled, whole, atol=1e-5)

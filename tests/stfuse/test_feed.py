@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from naive_patches import around, scaled, turned
 from small_lessons import example, lesson, lessons, make_plan, numbered, numbers
 from stfuse.errors import InputError
 from stfuse.learning.blocks import Limits
 from stfuse.learning.feed import open_feed
 from stfuse.learning.lessons import Example, Lesson
-from stfuse.learning.patches import scaled, turned, window
 
 IN_TURN = Limits(block=16, memory=60_000)
 """So little memory that blocks of the lessons here take turns."""
@@ -62,11 +62,12 @@ def test_every_patch_is_a_turned_window_of_its_lesson_scaled(limits, patch, halo
             assert all(a.flags.c_contiguous for a in (inputs, goal, mask))
             assert inputs.shape == (32, 3, patch + 2 * halo, patch + 2 * halo) and goal.shape == (32, 2, patch, patch)
             for k, (index, row, column) in enumerate(places(feed, (inputs,), halo)):
-                plain = scaled(window(every[index].inputs, row, column, (patch, patch), halo), feed.scaling)
+                rows, columns = slice(row, row + patch), slice(column, column + patch)
+                plain = scaled(around(every[index].inputs, rows, columns, halo, align), feed.scaling)
                 fits = [t for t in range(8) if np.array_equal(turned(plain, t), inputs[k])]
                 assert fits
                 by = feed.scaling
-                goals = every[index].goal[:, row : row + patch, column : column + patch]
+                goals = every[index].goal[:, rows, columns]
                 units = (goals - by.out_mean[:, None, None]) / by.out_scale[:, None, None]
                 np.testing.assert_array_equal(goal[k], turned(units, fits[0]))
                 seen.add(fits[0])

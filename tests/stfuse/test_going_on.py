@@ -31,14 +31,14 @@ def kill_after(monkeypatch, steps):
 
 def broken(folder, monkeypatch, steps, work, belongs="x"):
     """Work that dies after so many steps."""
-    with monkeypatch.context() as patch, resuming(folder, belongs):
+    with monkeypatch.context() as patch, resuming(folder, belongs, 0):
         kill_after(patch, steps)
         with pytest.raises(Killed):
             work()
 
 
-def resumed(folder, work, belongs="x"):
-    with resuming(folder, belongs):
+def resumed(folder, work, belongs="x", minutes=0):
+    with resuming(folder, belongs, minutes):
         return work()
 
 
@@ -47,7 +47,7 @@ def test_dropout_the_schedule_and_the_best_weights_go_on(tmp_path, monkeypatch, 
     changes = {"learning_rate": 0.3, "schedule": schedule, "patience": 6, "epochs": 7, "dropout": 0.2}
 
     def work():
-        return fit([scene()], checkpoint=0, **changes)
+        return fit([scene()], **changes)
 
     whole = work()
     assert 0 < np.argmin(whole["curve"][:, 3]) < 7
@@ -68,13 +68,13 @@ def test_a_checkpoint_is_written_every_so_many_minutes(tmp_path, monkeypatch):
         learn(self, *args)
 
     monkeypatch.setattr(loops.Loop, "_learn", slow)
-    resumed(tmp_path, lambda: fit([scene()], checkpoint=2.0))
+    resumed(tmp_path, lambda: fit([scene()]), minutes=2.0)
     assert written == [3, 6, 9]  # after 150 s, the first step's end past two minutes
 
 
 def test_a_finished_training_of_several_is_not_repeated(tmp_path, monkeypatch, caplog):
     def work():
-        return staged(one=fit([scene()], checkpoint=0), two=fit([scene(seed=1)], seed=1, checkpoint=0))
+        return staged(one=fit([scene()]), two=fit([scene(seed=1)], seed=1))
 
     whole = work()
     broken(tmp_path, monkeypatch, 9 + 4, work)
@@ -90,13 +90,13 @@ def test_a_finished_training_of_several_is_not_repeated(tmp_path, monkeypatch, c
 @pytest.mark.parametrize("change", [{"belongs": "y"}, {"seed": 1}, {"learning_rate": 0.5}])
 def test_what_belongs_to_something_else_is_put_aside(tmp_path, monkeypatch, caplog, change):
     belongs = change.pop("belongs", "x")
-    broken(tmp_path, monkeypatch, 5, lambda: fit([scene()], checkpoint=0))
-    assert_same(resumed(tmp_path, lambda: fit([scene()], checkpoint=0, **change), belongs), fit([scene()], **change))
+    broken(tmp_path, monkeypatch, 5, lambda: fit([scene()]))
+    assert_same(resumed(tmp_path, lambda: fit([scene()], **change), belongs), fit([scene()], **change))
     assert "training begins anew" in caplog.text
     assert {p.name for p in tmp_path.iterdir()} == {"1.pt", "1.unfit"}
 
 
 def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    fit([scene()], checkpoint=0)
+    fit([scene()])
     assert not list(tmp_path.iterdir())

@@ -39,7 +39,7 @@ def test_feature_maps_take_a_share_of_the_memory_and_never_all_of_a_large_one(mo
     monkeypatch.setattr(memory, "available", lambda: 10**8)
     assert budget(CPU) == 25e6
     monkeypatch.setattr(memory, "available", lambda: 10**12)
-    assert budget(CPU) == 2**30
+    assert budget(CPU) == 2**26
 
 
 def test_the_most_that_was_alive_at_once_is_measured():

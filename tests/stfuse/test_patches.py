@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from naive_patches import scaled, turned
 from stfuse.errors import InputError
-from stfuse.learning.patches import Moments, Scaling, gather, patch_size, scaled, turned, window, window_sums
+from stfuse.learning.patches import Moments, Scaling, gather, patch_size, window_sums
 
 
 @pytest.mark.parametrize(("side", "size"), [(216, 33), (72, 24), (64, 21), (22, 7), (12, 4)])
@@ -32,17 +33,6 @@ def test_patch_sides_are_multiples_of_the_alignment(side, wanted, align, size):
 def test_images_without_room_are_refused(shapes, wanted, align, message):
     with pytest.raises(InputError, match=message):
         patch_size(shapes, wanted, align)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(1, 12), st.integers(0, 9), st.integers(1, 12), st.data())
-def test_windows_are_those_of_the_mirrored_image(side, halo, length, data):
-    length = min(length, side)
-    row, column = data.draw(st.integers(0, side - length)), data.draw(st.integers(0, side - length))
-    image = np.arange(float(side * side), dtype=np.float32).reshape(1, side, side)
-    padded = np.pad(image, ((0, 0), (halo, halo), (halo, halo)), mode="reflect" if side > 1 else "edge")
-    expected = padded[:, row : row + length + 2 * halo, column : column + length + 2 * halo]
-    np.testing.assert_array_equal(window(image, row, column, (length, length), halo), expected)
 
 
 @settings(max_examples=40, deadline=None)

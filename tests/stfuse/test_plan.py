@@ -16,7 +16,6 @@ from stfuse.learning.plan import Plan
         {"learning_rate": float("nan")},
         {"held_share": 1.0},
         {"min_valid": -0.1},
-        {"checkpoint": -1},
         {"schedule": "stairs"},
         {"precision": "half"},
     ],
@@ -27,8 +26,8 @@ def test_settings_out_of_range_are_refused_by_name(changes):
 
 
 def test_the_limits_themselves_are_allowed():
-    plan = Plan(held_share=0.0, min_valid=0.0, checkpoint=0, schedule="plateau", precision="full")
-    assert plan.checkpoint == 0
+    plan = Plan(held_share=0.0, min_valid=0.0, schedule="plateau", precision="full")
+    assert plan.held_share == 0
 
 
 def test_the_snakefile_reads_it_without_torch_or_numpy():

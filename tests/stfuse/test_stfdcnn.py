@@ -19,6 +19,8 @@ from stfuse.tiles import predict as predict_tiled
 QUICK = {"patch": 16, "batch": 4, "steps": 3, "epochs": 2}
 PARAMS = stfdcnn.Params(**QUICK)
 EVERYWHERE = (slice(0, 60), slice(0, 54))
+OUT_OF_RANGE = [("reduction", 0), ("reduction", 1.5), ("cells", 8), ("threshold", -1), ("floor", -1), ("limit", 1)]
+OUT_OF_RANGE += [("scaling", "none"), ("epochs", 0)]
 
 
 def fit(task: Task, seed: int = 0, **settings):
@@ -162,10 +164,8 @@ def test_a_date_that_is_another_one_in_other_units_is_seen_as_that_one(clear):
 
 
 def test_both_networks_follow_each_other(clear, state):
-    idle = nothing_added(state)
-    coarse, only = stfdcnn._coarse(clear, clear.dates[0]), {}
-    for stage in ("map", "sharpen"):
-        only[stage] = {n: a if n.startswith(stage) else idle[n] for n, a in state.items()}
+    idle, coarse = nothing_added(state), stfdcnn._coarse(clear, clear.dates[0])
+    only = {s: {n: a if n.startswith(s) else idle[n] for n, a in state.items()} for s in ("map", "sharpen")}
     first, both = transitional(clear, 1, only["map"]), transitional(clear, 1, state)
     known = Levels.of_state(part(state, "levels"), clear.dates, 2)
     second = stfdcnn.transitional(first, clear.dates[0], known, only["sharpen"], PARAMS)
@@ -198,6 +198,13 @@ def test_zero_pixels_bear_the_difference(clear, state):
     values[1][1] = 0.01
     dark = replace(clear, fine=replace(clear.fine, values=values[0]), coarse=replace(clear.coarse, values=values[1]))
     np.testing.assert_allclose(predict(dark, nothing_added(state)), 0.01, atol=1e-6)
+
+
+@pytest.mark.parametrize(("floor", "limit", "expected"), [(0.02, 5, 0.06), (1e-3, 5, 0.1), (0, 1.5, 0.075)])
+def test_no_ratio_is_taken_of_transitional_images_near_nothing(floor, limit, expected):
+    fine, then, change = (np.full((1, 1, 2, 2), v, np.float32) for v in (0.05, 0.01, 0.02))
+    said = stfdcnn.fuse(fine, then, then[0] * 2, change, stfdcnn.Params(floor=floor, limit=limit))
+    np.testing.assert_allclose(said, expected, rtol=1e-5)
 
 
 def test_swapped_pairs_predict_the_same(task, state):
@@ -250,8 +257,7 @@ def test_the_prediction_is_unknown_where_the_coarse_image_is_or_no_pair(task, st
 @pytest.mark.parametrize("ratio", [3.0, 2.5])
 def test_tiles_give_what_the_whole_gives(ratio):
     task = make_task(shape=(97, 80), ratio=ratio, gaps=0.05)
-    learnt = fit(task)
-    tiled = predict_tiled("stfdcnn", stfdcnn, task, learnt, PARAMS, size=31)
+    tiled = predict_tiled("stfdcnn", stfdcnn, task, learnt := fit(task), PARAMS, size=31)
     np.testing.assert_allclose(tiled, stfdcnn.predict(task, learnt, PARAMS), atol=2e-6)
 
 
@@ -279,29 +285,15 @@ def test_no_pair_is_a_clear_error(state):
         predict(task, state)
 
 
-def test_a_state_for_other_bands_is_refused(state):
-    with pytest.raises(InputError, match="trained for 2 bands, not 6"):
-        predict(make_task(shape=(36, 36), bands=SIX), state)
-
-
-def test_a_state_for_another_date_is_refused(state):
-    with pytest.raises(InputError, match="trained without 2018-05-21"):
-        predict(make_task(shape=(36, 36), date="2018-05-21"), state)
-
-
 @pytest.mark.parametrize(
-    "changes",
-    [
-        {"reduction": 0},
-        {"reduction": 1.5},
-        {"cells": 8},
-        {"threshold": -1},
-        {"floor": -1},
-        {"limit": 1},
-        {"scaling": "none"},
-        {"epochs": 0},
-    ],
+    ("other", "found"), [({"bands": SIX}, "for 2 bands, not 6"), ({"date": "2018-05-21"}, "without 2018-05-21")]
 )
-def test_settings_out_of_range_are_refused(changes):
-    with pytest.raises(ValueError, match=next(iter(changes))):
-        stfdcnn.Params(**changes)
+def test_a_state_for_other_bands_or_another_date_is_refused(state, other, found):
+    with pytest.raises(InputError, match=f"trained {found}"):
+        predict(make_task(shape=(36, 36), **other), state)
+
+
+@pytest.mark.parametrize(("name", "value"), OUT_OF_RANGE)
+def test_settings_out_of_range_are_refused(name, value):
+    with pytest.raises(ValueError, match=name):
+        stfdcnn.Params(**{name: value})

@@ -15,6 +15,7 @@ sys.path.insert(0, str(SCRIPTS))
 from stfuse import cases as plan
 from stfuse.checks import check_experiment, check_site, methods_of
 from stfuse.errors import InputError
+from stfuse.learning.plan import Plan
 from stfuse.needs import Needs, read_needs, read_params, with_references
 from stfuse.sources import digest
 
@@ -43,7 +44,7 @@ def method_file(name):
 
 
 # What an entry says of how often and from what a method runs; the rest are the settings of its file.
-ABOUT_RUNS = {"file", "seeds", "references", "layers"}
+ABOUT_RUNS = {"file", "seeds", "references", "layers", "checkpoint"}
 
 
 def method_needs(name):

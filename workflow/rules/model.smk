@@ -22,6 +22,7 @@ rule train:
         mem_mb=training_memory,
         runtime=training_runtime,
         gpu=gpus,
+        checkpoint=checkpoint_minutes,
     params:
         code=code_with_method("model"),
         samples=training_samples,
@@ -51,6 +52,7 @@ rule train_for_date:
         mem_mb=training_memory,
         runtime=training_runtime,
         gpu=gpus,
+        checkpoint=checkpoint_minutes,
     params:
         code=code_with_method("model"),
         samples=target_samples,

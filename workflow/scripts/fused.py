@@ -17,7 +17,7 @@ from stfuse.inputs import TaskFiles
 from stfuse.job import job
 from stfuse.methods import Method, load, make_params
 from stfuse.raster import image_file
-from stfuse.state import load_state
+from stfuse.state import load_state, read_meta
 from stfuse.task import FloatArray, Window
 from stfuse.tiles import pieces, predict_into
 
@@ -129,7 +129,7 @@ def _tags(
         "method": method["name"],
         "file": method["file"],
         "settings": json.dumps(settings, sort_keys=True),
-        "seed": state.stem.removeprefix("seed"),
+        "seed": str(read_meta(state)["seed"]),
         "date": sample["date"],
         "variable": variable,
         "references": dates(sample["fine"]),

@@ -11,6 +11,7 @@ import numpy as np
 from stfuse.errors import InputError
 from stfuse.job import job, whole
 from stfuse.learning.fitting import learn
+from stfuse.learning.resuming import MINUTES
 from stfuse.methods import load, make_params
 from stfuse.state import image_name, save_state
 
@@ -31,6 +32,7 @@ def train(
     state: Path,
     curve: Path,
     processes: int = 1,
+    minutes: float = MINUTES,
 ) -> None:
     """Fit a method to samples and write its state and its curve.
 
@@ -49,6 +51,8 @@ def train(
         The ``.npz`` and the ``.csv`` to write; a closed-form method's are empty but for their heads.
     processes : int
         That train together, a GPU each (or, without enough GPUs, on the CPU); methods without a network take one.
+    minutes : float
+        From one checkpoint to the next.
 
     Raises
     ------
@@ -63,9 +67,9 @@ def train(
         from stfuse.learning.distributed import learn_together
 
         logger.info("%d processes train together", processes)
-        learned = learn_together(processes, samples, method, bands, variable, seed, checkpoints)
+        learned = learn_together(processes, samples, method, bands, variable, seed, checkpoints, minutes)
     else:
-        learned = learn(samples, method, bands, variable, seed, checkpoints)
+        learned = learn(samples, method, bands, variable, seed, checkpoints, minutes)
     rows = learned.pop("curve", np.zeros((0, len(CURVE))))
     save_state(state, learned, method, bands, variable, _scale(samples), [*map(_scene, samples)], seed)
     with whole(curve) as part, part.open("w", newline="") as file:
@@ -125,4 +129,5 @@ if __name__ == "__main__":
             state=Path(snakemake.output.state),
             curve=Path(snakemake.output.curve),
             processes=processes_for(int(snakemake.resources.get("gpu", 0))),
+            minutes=float(snakemake.resources.get("checkpoint", MINUTES)),
         )

@@ -129,9 +129,23 @@ def training_memory(wildcards, attempt):
 
 
 def training_runtime(wildcards, attempt):
-    """Minutes: what a pixel costs the network; the site's area for the first look at all of it. A killed job goes on."""
-    cost = NEEDS[wildcards.method].cost if learns(wildcards) else 0
+    """Minutes: what a pixel costs the network, longer where the entry asks for more steps; the site's area for the
+    first look at all of it. A killed job goes on."""
+    cost = NEEDS[wildcards.method].cost * longer(METHODS[wildcards.method]) if learns(wildcards) else 0
     return attempt * int(10 + 20 * cost + 5 * megapixels(wildcards))
+
+
+def checkpoint_minutes(wildcards):
+    """Minutes between two checkpoints of a training. A resource, because no result depends on it: changing it
+    trains nothing anew."""
+    return METHODS[wildcards.method].get("checkpoint", 5)
+
+
+def longer(entry):
+    """How many times the steps that networks have by default an entry asks for; 1 where it does not."""
+    stages = {key.removesuffix("epochs").removesuffix("steps") for key in entry if key.endswith(("epochs", "steps"))}
+    asked = (entry.get(f"{s}epochs", Plan.epochs) * entry.get(f"{s}steps", Plan.steps) for s in stages)
+    return max(1, sum(asked) / (Plan.epochs * Plan.steps))
 
 
 def megapixels(wildcards):

@@ -70,7 +70,7 @@ def z_of(members: int, share: float) -> float:
 
     If the truth were one more draw from what the members are drawn from (normal), it would lie within
     mean +- z spread with this probability: Student's t for a spread that is itself found from few members,
-    times sqrt(1 + 1/m) because the mean is, too. The normal's 1.645 would hold 79 % with three members, not 90 %.
+    times sqrt(1 + 1/m) because the mean is, too. The normal's 1.645 would hold 71 % with three members, not 90 %.
 
     Parameters
     ----------

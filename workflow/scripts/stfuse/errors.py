@@ -18,3 +18,7 @@ class InputError(ValueError):
     def __init__(self, found: str, cure: str) -> None:
         super().__init__(f"{found}. Cure: {cure}.")
         self.found, self.cure = found, cure
+
+
+class TooLittleError(InputError):
+    """There is too little to learn from: a method that learns for each date may do without."""

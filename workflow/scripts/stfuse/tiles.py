@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from tqdm import tqdm
 
-from stfuse.crops import Known, Whole, covering, crop, reach  # noqa: F401
+from stfuse.crops import Whole, reach
 from stfuse.errors import InputError
 from stfuse.methods import Method
 from stfuse.task import FloatArray, Scene, State, Task, Window

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from stfuse.errors import InputError
+from stfuse.learning.lattice import mirrored
 from stfuse.learning.lessons import Lesson
 from stfuse.learning.patches import Moments, window_sums
 from stfuse.task import FloatArray, Window
@@ -113,14 +114,16 @@ class Piece:
 
 
 def read(lesson: Lesson, window: Window, halo: int, align: int = 1) -> Piece:
-    """See a window of a lesson with `halo` pixels around, mirrored at the lesson's edges and nowhere else."""
+    """See a window of a lesson with `halo` pixels around, mirrored at the lesson's edges and nowhere else.
+
+    Cells of `align` pixels are mirrored whole, as where the network is used (`stfuse.learning.lattice.mirrored`).
+    """
     outer, index = [], []
     for part, n in zip(window, lesson.shape, strict=True):
         around = halo + lesson.context
         first = max(part.start - around, 0) // align * align
         outer.append(slice(first, min(-(-(part.stop + around) // align) * align, n)))
-        mirrored = np.pad(np.arange(n), halo, mode="reflect" if n > 1 else "edge")
-        index.append(mirrored[part.start : part.stop + 2 * halo] - first)
+        index.append(mirrored(part.start - halo, part.stop + halo, n, align) - first)
     example = lesson.see((outer[0], outer[1]))
     rows, columns = (slice(w.start - o.start, w.stop - o.start) for w, o in zip(window, outer, strict=True))
     return Piece(

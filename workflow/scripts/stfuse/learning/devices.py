@@ -17,7 +17,11 @@ __all__ = ["bfloat16_here", "choose_precision", "device", "placed", "steady"]
 
 def device() -> torch.device:
     """The GPU where there is one (of several: the one of this process), else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    # By its number: torch's "current" one is that of a thread, and a process has several.
+    several = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) if several else 0)
 
 
 def placed(network: nn.Module, where: torch.device) -> nn.Module:

@@ -21,6 +21,7 @@ import torch
 from stfuse.errors import InputError
 from stfuse.learning.fitting import learn
 from stfuse.learning.ranks import rank
+from stfuse.learning.resuming import MINUTES
 from stfuse.task import State
 
 __all__ = ["learn_together", "visible_gpus"]
@@ -44,11 +45,14 @@ def learn_together(
     variable: str,
     seed: int,
     checkpoints: Path,
+    minutes: float = MINUTES,
 ) -> State:
     """What `stfuse.learning.fitting.learn` does, by so many processes on this machine.
 
-    Each takes its share of every batch (torch's DistributedDataParallel), so the result is that of one process but
-    for the last digits. An error in one ends them all.
+    Each takes its share of every batch (torch's DistributedDataParallel). For losses that are a mean over observed
+    values the result is that of one process but for the last digits. Terms of another count are weighed as if gaps
+    were even, weights that depend on a loss's terms (`dstfn`) are those of each process's own patches, and dropout
+    draws anew in each. An error in one ends them all.
 
     Raises
     ------
@@ -65,7 +69,7 @@ def learn_together(
             "bands": list(bands),
             "variable": variable,
         }
-        arguments |= {"seed": seed, "checkpoints": str(checkpoints)}
+        arguments |= {"seed": seed, "checkpoints": str(checkpoints), "minutes": minutes}
         logs = [h.baseFilename for h in logging.getLogger().handlers if isinstance(h, logging.FileHandler)]
         job = {"learn": arguments, "folder": name, "log": logs[0] if logs else None, "starter": os.getpid()}
         (folder / "job.json").write_text(json.dumps(job))

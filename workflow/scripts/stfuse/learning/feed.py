@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from stfuse.errors import InputError
+from stfuse.errors import TooLittleError
 from stfuse.learning.athand import AtHand
 from stfuse.learning.blocks import Blocks, Cut, Limits, Piece
 from stfuse.learning.heldout import hold_out
@@ -222,7 +222,7 @@ def open_feed(
     taken, cells = hold_out(lessons, cut, plan.held_share, blocks.most_cells(limits), seed, blocks.look, threads)
     moments, used, places = _survey(blocks, taken, limits, seed)
     if not used:
-        raise InputError(
+        raise TooLittleError(
             f"No {cut.size} x {cut.size} patch of the {len(lessons)} training images is observed over "
             f"{plan.min_valid:.0%} of it",
             "add clearer training dates, or lower the method's setting min_valid",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from stfuse.inputs import SampleFiles, TaskFiles
-from stfuse.learning.resuming import fingerprint, resuming
+from stfuse.learning.resuming import MINUTES, fingerprint, resuming
 from stfuse.methods import load, make_params
 from stfuse.sources import digest
 from stfuse.task import State
@@ -23,6 +24,7 @@ def learn(
     variable: str,
     seed: int,
     checkpoints: Path,
+    minutes: float = MINUTES,
 ) -> State:
     """Fit a method to samples, going on from the checkpoints that an earlier, killed job left.
 
@@ -34,6 +36,8 @@ def learn(
         ``name``, ``file`` and ``settings``.
     checkpoints : path
         The folder of the checkpoints; whoever writes the state removes it.
+    minutes : float
+        From one checkpoint to the next.
 
     Raises
     ------
@@ -43,8 +47,9 @@ def learn(
     module = load(method["file"])
     params = make_params(module, method["settings"])
     kind = TaskFiles if module.NEEDS.samples == "target" else SampleFiles
-    code = digest(Path(module.__file__))  # type: ignore[attr-defined]
-    belongs = fingerprint(list(samples), method["file"], asdict(params), code, list(bands), variable, seed)
-    with resuming(checkpoints, belongs):
+    code = digest(Path(__file__), Path(module.__file__))  # type: ignore[attr-defined]
+    about = (method["file"], asdict(params), code, version("torch"))
+    belongs = fingerprint(list(samples), *about, list(bands), variable, seed)
+    with resuming(checkpoints, belongs, minutes):
         scenes: list[Any] = [kind(sample, bands, variable) for sample in samples]
         return dict(module.fit(scenes, params, seed))

@@ -155,7 +155,7 @@ class Loop:
             self._learn(self._next(batches), rate)
             self._step += 1
             bar.update(plan.batch)
-            if self._place and rank() == 0 and time.perf_counter() - self._written >= 60 * plan.checkpoint:
+            if self._place and rank() == 0 and time.perf_counter() - self._written >= 60 * self._place.minutes:
                 write_checkpoint(self._place, self.content())
                 self._written = time.perf_counter()
         self._end_epoch(self._total.item() / plan.steps, rate)

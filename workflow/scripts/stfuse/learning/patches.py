@@ -10,10 +10,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stfuse.errors import InputError
+from stfuse.errors import TooLittleError
 from stfuse.task import FloatArray
 
-__all__ = ["Moments", "Scaling", "gather", "patch_size", "scaled", "turned", "warm_up", "window", "window_sums"]
+__all__ = ["Moments", "Scaling", "gather", "patch_size", "warm_up", "window_sums"]
 
 SMALLEST = 4
 STEP = 1e-4
@@ -95,14 +95,14 @@ def patch_size(shapes: Sequence[tuple[int, int]], wanted: int, align: int = 1) -
 
     Raises
     ------
-    InputError
+    TooLittleError
         If there is no image, or one is smaller than three patches of 4 pixels (or `wanted`, or `align`).
     """
     if not shapes:
-        raise InputError("There are no training samples", "widen the period, lower min_clear, or raise pair_days")
+        raise TooLittleError("There are no training samples", "widen the period, lower min_clear, or raise pair_days")
     side, least = min(min(shape) for shape in shapes), max(align, min(SMALLEST, wanted))
     if side // 3 < least:
-        raise InputError(
+        raise TooLittleError(
             f"A training image is {side} pixels wide, too small to cut patches of {least} from",
             f"take a site of at least {3 * least} pixels a side at the training resolution",
         )
@@ -114,31 +114,6 @@ def window_sums(mask: NDArray[np.bool_], size: int) -> NDArray[np.int32]:
     total = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), np.int32)
     total[1:, 1:] = mask.astype(np.int32).cumsum(0).cumsum(1)
     return total[size:, size:] - total[:-size, size:] - total[size:, :-size] + total[:-size, :-size]
-
-
-def window(image: FloatArray, row: int, column: int, shape: tuple[int, int], halo: int) -> FloatArray:
-    """Cut (..., y, x) with `halo` more pixels on every side, mirrored at the image's edges.
-
-    The edge pixel itself is not repeated (``np.pad`` mode "reflect"), and the image may be
-    smaller than the halo.
-    """
-    rows, columns = (
-        np.pad(np.arange(n), halo, mode="reflect" if n > 1 else "edge")[first : first + length + 2 * halo]
-        for n, first, length in zip(image.shape[-2:], (row, column), shape, strict=True)
-    )
-    return image[..., rows[:, None], columns[None, :]]
-
-
-def scaled(inputs: FloatArray, scaling: Scaling) -> FloatArray:
-    """Inputs (..., channel, y, x) in standard deviations from the mean, gaps 0."""
-    units = (inputs - scaling.in_mean[:, None, None]) / scaling.in_scale[:, None, None]
-    return np.where(np.isfinite(units), units, 0).astype(np.float32)
-
-
-def turned(image: FloatArray, turn: int) -> FloatArray:
-    """One of the eight flips and rotations of (..., y, x), `turn` in 0..7; what `gather` does, written plainly."""
-    image = np.rot90(image, turn % 4, axes=(-2, -1))
-    return image[..., ::-1] if turn >= 4 else image
 
 
 def gather(

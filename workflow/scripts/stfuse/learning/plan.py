@@ -43,9 +43,6 @@ class Plan:
         A CPU works in float32 either way.
     compile : bool
         Let torch compile the network: quicker steps after a slow beginning. It needs a C++ compiler, on a GPU Triton.
-    checkpoint : float
-        Minutes after which the state of a training is written down again, so that a killed job goes on from there.
-        0: after every step.
 
     Raises
     ------
@@ -65,7 +62,6 @@ class Plan:
     min_valid: float = 0.5
     precision: Precision = "auto"
     compile: bool = False
-    checkpoint: float = 5.0
 
     def __post_init__(self) -> None:
         for name in ("patch", "batch", "epochs", "steps", "learning_rate", "clip", "patience"):
@@ -74,8 +70,6 @@ class Plan:
         for name in ("held_share", "min_valid"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in 0..1, below 1, found {getattr(self, name)}.")
-        if not self.checkpoint >= 0:
-            raise ValueError(f"checkpoint must be 0 or more minutes, found {self.checkpoint}.")
         for name, known in (("schedule", get_args(Schedule)), ("precision", get_args(Precision))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, found {getattr(self, name)!r}.")

@@ -11,21 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Place", "fingerprint", "next_place", "resuming"]
+__all__ = ["MINUTES", "Place", "fingerprint", "next_place", "resuming"]
+
+MINUTES = 5.0
+"""From one checkpoint to the next, where nobody asks for another number."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A training's file, and what a checkpoint in it must belong to."""
+    """A training's file, what a checkpoint in it must belong to, and minutes from one to the next."""
 
     file: Path
     belongs: str
+    minutes: float = MINUTES
 
 
 @dataclass
 class _Folder:
     path: Path
     belongs: str
+    minutes: float
     begun: int = 0
 
 
@@ -33,7 +38,7 @@ _FOLDER: ContextVar[_Folder | None] = ContextVar("folder", default=None)
 
 
 @contextmanager
-def resuming(folder: Path, belongs: str) -> Iterator[None]:
+def resuming(folder: Path, belongs: str, minutes: float = MINUTES) -> Iterator[None]:
     """Let every training in this block write checkpoints into a folder, and go on from those that it finds there.
 
     The trainings are told apart by their order: the first writes ``1.pt``, the second ``2.pt``. So they must come in
@@ -45,8 +50,10 @@ def resuming(folder: Path, belongs: str) -> Iterator[None]:
         Made with the first checkpoint. Whoever writes the result removes it.
     belongs : str
         `fingerprint` of all that the trainings depend on; checkpoints of another are put aside.
+    minutes : float
+        After which a training is written down again; 0: after every step. No result depends on it.
     """
-    token = _FOLDER.set(_Folder(folder, belongs))
+    token = _FOLDER.set(_Folder(folder, belongs, minutes))
     try:
         yield
     finally:
@@ -65,7 +72,7 @@ def next_place(*things: Any) -> Place | None:
     if folder is None:
         return None
     folder.begun += 1
-    return Place(folder.path / f"{folder.begun}.pt", fingerprint(folder.belongs, *things))
+    return Place(folder.path / f"{folder.begun}.pt", fingerprint(folder.belongs, *things), folder.minutes)
 
 
 def fingerprint(*things: Any) -> str:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stfuse.bands import clip_to_valid
-from stfuse.errors import InputError
+from stfuse.errors import InputError, TooLittleError
 from stfuse.fusion.guide_pixels import Seen, blocks, coarse_image, of_scene, scene_shares, useful
 from stfuse.fusion.guides import Weighting, corrected, seen, time_weights
 from stfuse.learning.inference import apply
@@ -173,11 +173,10 @@ def fit(samples: Iterable[Scene], params: Params, seed: int) -> State:
             e.goal[:] -= of_scene(e.inputs, shares, level)
         state = _learned(examples, guides, used, date, params, seed)
     if state is None:
-        logger.warning(
-            "%s: %d clear coarse pixels say too little: guides are weighed by time alone, and corrected", date, clear
-        )
-        state, used = _untrained(channels, guides, bands, params), np.zeros(channels, bool)
-        shares, level = np.zeros_like(shares), np.zeros_like(level)
+        by = "one set of weights for the whole scene" if shares.any() else "time alone"
+        words = "%s: %d clear coarse pixels, no network: guides are weighed by %s, and corrected"
+        logger.warning(words, date, clear, by)
+        state = _untrained(channels, guides, bands, params)
     return {**state, "useful": used, "shares": shares, "level": level, "guides": dates, "date": np.array(date)}
 
 
@@ -208,8 +207,8 @@ def _learned(
     plan = replace(params, batch=min(params.batch, clear))
     try:
         return train([lesson(e) for e in examples], build, plan, seed, 0, loss, name=f"ddi {date}")
-    except InputError as error:
-        logger.warning("%s: nothing could be learned (%s)", date, error)
+    except TooLittleError as error:
+        logger.warning("%s: nothing could be learned from pixel to pixel (%s)", date, error)
         return None
 
 

@@ -73,7 +73,7 @@ def fit(samples: Iterable[Sample], params: Params, seed: int) -> State:
     def build(channels: int, bands: int) -> nn.Module:
         return initialise(three_layer(channels, bands), seed, params.beginning)
 
-    return train(lessons_of(samples, example), build, params, seed, THREE_LAYER_HALO)
+    return train(lessons_of(samples, example), build, params, seed, THREE_LAYER_HALO, name="srcnn")
 
 
 def predict(task: Task, state: State, params: Params) -> FloatArray:

@@ -128,7 +128,7 @@ class DenseBlock(nn.Module):
         known = [first(seen).relu_()]
         for layer in others:
             # Copied together each time: one array for all, of which each layer sees the beginning, is copied as well,
-            # for torch's convolutions want dense images; a sum of convolutions, one for each part, takes longer.
+            # for torch's convolutions want dense images; a sum of convolutions, one for each part, is no quicker.
             known.append(layer(torch.cat([seen, *known], 1)).relu_())
         out: Tensor = seen + self.last(torch.cat(known, 1))
         return out

@@ -14,7 +14,7 @@ def three_layer(channels: int, bands: int) -> nn.Sequential:
     """9x9 -> 64, ReLU, 5x5 -> 32, ReLU, 5x5 -> bands, without padding.
 
     Dong et al. 2016 (SRCNN, section 3) with the filters of Htitiou et al. 2020, section 3.2.
-    The image is padded by reflection before (`stfuse.learning.patches.window`), not each layer with
+    The image is padded by reflection before (`stfuse.learning.lattice.mirrored`), not each layer with
     zeros, so that a tile with its halo gives what the whole image gives.
     """
     return nn.Sequential(
