@@ -2,17 +2,13 @@
 
 import csv
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from odc.geo.geobox import GeoBox
-
-from stfuse.errors import InputError
+from stfuse.against import image_on, truths
 from stfuse.job import job, whole
-from stfuse.raster import REMAKE, read_image, read_variable
+from stfuse.raster import read_image
 from stfuse.scores import Row, compare_images, score_image
-from stfuse.task import FloatArray
-from stfuse.truth import read_truth
 
 logger = logging.getLogger("stfuse.scores")
 
@@ -72,43 +68,13 @@ def score(
         for i, path in enumerate(fused):
             date = Path(path).stem
             predicted, _, grid = read_image(path, names)
-            rivals = {name: _like(paths[date], names, grid) for name, paths in others.items() if date in paths}
-            for truth, reference in _truths(observed[i] if observed else None, known, date, bands, variable, grid):
+            rivals = {name: image_on(paths[date], names, grid) for name, paths in others.items() if date in paths}
+            for truth, reference in truths(observed[i] if observed else None, known, date, bands, variable, grid):
                 rows = score_image(predicted, reference, names, ratio)
                 pairs = [compare_images(predicted, b, reference, names, ratio, n, rows) for n, b in rivals.items()]
                 for row in (*rows, *(r for pair in pairs for r in pair)):
                     table.writerow(_cells(labels, date, truth, row))
             logger.info("%s scored", path)
-
-
-def _truths(
-    observed: Path | None, known: Path | None, date: str, bands: Sequence[str], variable: str, grid: GeoBox
-) -> Iterator[tuple[str, FloatArray]]:
-    """What the prediction of one date is held against, by name."""
-    if observed is not None:
-        reference, _, found = read_variable(observed, bands, variable)
-        _check_grid(observed, found, grid)
-        yield "observed", reference
-    if known is not None:
-        yield "known", read_truth(known, date, bands, variable, abs(grid.resolution.x))
-
-
-def _like(path: Path, names: Sequence[str], grid: GeoBox) -> FloatArray:
-    values, _, found = read_image(path, names)
-    _check_grid(path, found, grid)
-    return values
-
-
-def _check_grid(path: Path, found: GeoBox, grid: GeoBox) -> None:
-    if found.shape != grid.shape or found.crs != grid.crs or not found.affine.almost_equals(grid.affine, 1e-6):
-        raise InputError(f"{path} lies on {_words(found)}; the prediction it belongs to on {_words(grid)}", REMAKE)
-
-
-def _words(grid: GeoBox) -> str:
-    height, width = grid.shape
-    across, _, left, _, _, top = grid.affine[:6]
-    code = grid.crs.to_epsg() if grid.crs else None
-    return f"{width} x {height} pixels of {across:g} from ({left:g}, {top:g}) in EPSG:{code}"
 
 
 def _cells(labels: Mapping[str, str], date: str, truth: str, row: Row) -> list[str]:
