@@ -25,7 +25,7 @@ def test_needs_and_settings_are_read_without_importing(tmp_path: Path) -> None:
 
 
 def test_a_network_has_the_settings_of_the_plan_beside_its_own(tmp_path: Path) -> None:
-    path = write(tmp_path, 'NEEDS = Needs()\nclass Params(Plan):\n    width: int = 64\n    patch: int = 48\n')
+    path = write(tmp_path, "NEEDS = Needs()\nclass Params(Plan):\n    width: int = 64\n    patch: int = 48\n")
     assert read_params(path) == {"width", *Plan.__dataclass_fields__}
 
 
