@@ -83,9 +83,9 @@ def test_networks_end_with_a_smaller_loss_on_what_they_did_not_see(small: Path) 
     assert sorted(path.parent.name for path in curves) == ["esrcnn", "esrcnn", "seed0", "seed0", "srcnn", "srcnn"]
     for curve in curves:
         for stage in {row["stage"] for row in rows(curve)}:
-            # The first row is the network before it has learned.
-            before, *_, after = [float(row["held_loss"]) for row in rows(curve) if row["stage"] == stage]
-            assert after < before, (curve, stage)
+            # The first row is the network before it has learned; the state is that of the best epoch.
+            before, *later = [float(row["held_loss"]) for row in rows(curve) if row["stage"] == stage]
+            assert min(later) < before, (curve, stage)
 
 
 def test_bands_of_20_m_are_sharpened_before_they_are_fused(small: Path) -> None:
@@ -153,7 +153,7 @@ def test_nothing_was_fitted_or_registered_to_a_hidden_date(small: Path) -> None:
     for record in (json.loads(path.read_text()) for path in asked if path.is_file()):
         outputs = record.get("rule"), tuple(sorted(record["input"] or []))
         inputs.setdefault(record.get("rule"), set()).add(outputs[1])
-    (pairs,) = inputs["fit_bandpass"]
+    (pairs,) = (files for files in inputs["fit_bandpass"] if any("/landsat8/" in name for name in files))
     fine = [Path(name).stem for name in pairs if "/ard/small/sentinel2/" in name]
     coarse = ["-".join(re.search(r"_(\d{4})(\d{2})(\d{2})_", name).groups()) for name in pairs if "/landsat8/" in name]
     assert len(fine) > 1 and len(coarse) > 1

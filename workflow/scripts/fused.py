@@ -1,6 +1,5 @@
 """Stage `fused`: the prediction of one date by one method, as a COG that says where it comes from."""
 
-import json
 import logging
 import math
 import time
@@ -10,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stfuse import __version__
 from stfuse.bands import BACKSCATTER
 from stfuse.errors import InputError
 from stfuse.inputs import TaskFiles
 from stfuse.job import job
 from stfuse.methods import Method, load, make_params
 from stfuse.raster import image_file
-from stfuse.state import load_state, read_meta
+from stfuse.state import load_state, provenance
 from stfuse.task import FloatArray, Window
 from stfuse.tiles import pieces, predict_into
 
@@ -71,7 +69,7 @@ def fuse(
     _check_inputs(method["name"], module, sample)
     scene = TaskFiles(sample, bands, variable)
     start, finite = time.perf_counter(), 0
-    tags = _tags(sample, method, asdict(params), variable, state)
+    tags = provenance(sample, method, asdict(params), variable, state)
     with image_file(out, scene.bands, scene.grid, tags, BACKSCATTER.isdisjoint(scene.bands)) as image:
 
         def put(window: Window, values: FloatArray) -> None:
@@ -115,28 +113,6 @@ def _reason(name: str, scene: TaskFiles) -> str:
     if empty:
         return f"the {' and '.join(empty)} of {scene.dates[0]} have no observed pixel"
     return f"{name} returned no finite value, though its inputs have observed pixels (perhaps nowhere together)"
-
-
-def _tags(
-    sample: dict[str, Any], method: dict[str, Any], settings: dict[str, Any], variable: str, state: Path
-) -> dict[str, str]:
-    """Provenance: enough to make the image again."""
-
-    def dates(paths: list[str]) -> str:
-        return " ".join(sorted(Path(p).stem for p in paths))
-
-    return {
-        "method": method["name"],
-        "file": method["file"],
-        "settings": json.dumps(settings, sort_keys=True),
-        "seed": str(read_meta(state)["seed"]),
-        "date": sample["date"],
-        "variable": variable,
-        "references": dates(sample["fine"]),
-        "coarse": dates(sample["coarse"]),
-        "aux": " ".join(sorted(sample.get("aux", {}))),
-        "stfuse": __version__,
-    }
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from stfuse.inputs import TaskFiles
 from stfuse.job import job
 from stfuse.methods import load, make_params
 from stfuse.raster import image_file
-from stfuse.state import load_state
+from stfuse.state import load_state, provenance
 from stfuse.task import FloatArray, Task, Window
 from stfuse.tiles import each_tile
 
@@ -53,7 +53,7 @@ def show_layers(
         raise InputError(f"Method {method['name']} has no layers to show", "leave the line `layers:` out of its entry")
     learned = load_state(state, method, bands, variable)
     scene = TaskFiles(sample, bands, variable)
-    tags = {"method": method["name"], "file": method["file"], "date": sample["date"], "settings": str(asdict(params))}
+    tags = provenance(sample, method, asdict(params), variable, state)
     names: list[str] = []
 
     def work(task: Task) -> FloatArray:

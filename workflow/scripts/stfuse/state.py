@@ -17,7 +17,7 @@ from stfuse.errors import InputError
 from stfuse.job import whole
 from stfuse.task import State
 
-__all__ = ["VERSION", "image_name", "load_state", "method_version", "read_meta", "save_state"]
+__all__ = ["VERSION", "image_name", "load_state", "method_version", "provenance", "read_meta", "save_state"]
 
 VERSION = 2
 """The layout of state files; counted up when an older file can no longer be read."""
@@ -193,3 +193,35 @@ def _refuse_leak(path: str | Path, scenes: Sequence[Mapping[str, Any]], never: s
                 "prediction is to be compared with",
                 "delete the state and run again, so that the method is trained without that date",
             )
+
+
+def provenance(
+    sample: Mapping[str, Any], method: Mapping[str, Any], settings: Mapping[str, Any], variable: str, state: str | Path
+) -> dict[str, str]:
+    """What an image made with a state says of itself, enough to make it again.
+
+    Parameters
+    ----------
+    sample : mapping
+        See `stfuse.inputs.TaskFiles`.
+    method : mapping
+        ``name`` and ``file``.
+    settings : mapping
+        All settings of the method, defaults among them.
+    """
+
+    def dates(paths: list[str]) -> str:
+        return " ".join(sorted(Path(p).stem for p in paths))
+
+    return {
+        "method": method["name"],
+        "file": method["file"],
+        "settings": json.dumps(dict(settings), sort_keys=True),
+        "seed": str(read_meta(state)["seed"]),
+        "date": sample["date"],
+        "variable": variable,
+        "references": dates(sample["fine"]),
+        "coarse": dates(sample["coarse"]),
+        "aux": " ".join(sorted(sample.get("aux", {}))),
+        "stfuse": __version__,
+    }
