@@ -48,19 +48,21 @@ def trained(ratio=2.0, bands=("red",)):
 
 
 def test_short_training_beats_bicubic_on_other_textures():
-    params = carn.Params(epochs=6, steps=10, batch=4, patch=24, context=2)
+    params = carn.Params(epochs=6, steps=10, batch=4, patch=24, context=2, learning_rate=1e-3)
     state = carn.fit([sample((96, 96), seed=s) for s in range(3)], params, 0)
     task, truth = sample((64, 64), seed=9)
     better = 20 * np.log10(rmse(bicubic(task), truth[0]) / rmse(carn.predict(task, state, params)[0], truth[0]))
-    assert better > 0.3  # dB of PSNR
+    assert better > 0.25  # dB of PSNR
 
 
 def test_four_patches_are_learned_by_heart():
-    params = carn.Params(epochs=8, steps=10, batch=4, patch=16, context=2, held_share=0.0, residual=False)
+    params = carn.Params(
+        epochs=16, steps=10, batch=4, patch=16, context=2, held_share=0.0, residual=False, learning_rate=2e-3
+    )
     # A scene that holds no more than four patches of this size.
     one = sample((32, 32), seed=3)
     curve = carn.fit([one], params, 0)["curve"]
-    assert curve[-1, 2] < 0.35 * curve[1, 2]
+    assert curve[-1, 2] < 0.25 * curve[1, 2]
 
 
 @pytest.mark.parametrize("ratio", [1.5, 2.0, 2.5, 3.0, 4.0, 5.0])
