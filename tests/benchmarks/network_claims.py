@@ -124,7 +124,7 @@ def words_of(table: pd.DataFrame, missing: Sequence[str] = (), claims: Sequence[
     lines = []
     for study in dict.fromkeys(table["study"]):
         mine = table[table["study"] == study]
-        lines += [f"== {study} ==", *_means(mine, study), ""]
+        lines += [f"== {study}, on simulated places ==", *_means(mine, study), ""]
         for claim in (c for c in claims if c.study == study):
             parts = ("slight", "strong") if study == WU and not claim.strength else ()
             for part in (claim, *(replace(claim, strength=s) for s in parts)):

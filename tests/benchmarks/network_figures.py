@@ -33,7 +33,7 @@ def figure_of(table: pd.DataFrame) -> Figure:
     settings = list(dict.fromkeys(zip(table["study"], table["setting"], strict=True)))
     settings = [key for key in settings if key[0] in PANELS]
     figure = Figure((WIDTH, TOP + ROW * max(len(settings), 1)))
-    heading(figure, "Networks where the truth is known", NOTE)
+    heading(figure, "Networks on simulated places, whose truth is known", NOTE)
     for row, (study, setting) in enumerate(settings):
         rows = table[(table["study"] == study) & (table["setting"] == setting)]
         for column, draw in enumerate(PANELS[study]):
