@@ -2,6 +2,7 @@
 # No mathematics and no pixels: which dates serve what is decided in stfuse/cases.py,
 # of which only the standard library's share is imported here.
 
+import json
 import sys
 from pathlib import Path
 

@@ -121,8 +121,9 @@ def members(wildcards):
 
 def ensemble_tags(wildcards):
     """What the images of an ensemble say of where they come from."""
-    experiment = EXPERIMENTS[wildcards.experiment]
-    return {"method": wildcards.method, "date": wildcards.date, "variable": experiment["variable"]}
+    entry, said = method_entry(wildcards), EXPERIMENTS[wildcards.experiment]["variable"]
+    made = {"method": entry["name"], "file": entry["file"], "settings": json.dumps(entry["settings"], sort_keys=True)}
+    return made | {"seed": "ensemble", "date": wildcards.date, "variable": said}
 
 
 def combining_memory(wildcards, attempt):
