@@ -50,7 +50,7 @@ def _rates(axes: Axes, stages: Sequence[pd.DataFrame]) -> None:
         right.plot(stage["x"], stage["learning_rate"], color=SOFT, lw=0.9, ls=":")
     top = max(float(stage["learning_rate"].max()) for stage in stages)
     right.set_ylim(0, 1.05 * top)
-    right.set_yticks([0, top], ["0", f"{top:.3g}"], size=7.5)
+    right.set_yticks([0, top], ["0", f"{top:.2g}"], size=7.5)
     right.spines["right"].set(visible=True, color=FAINT)
     right.tick_params(axis="y", length=2, color=FAINT)
     # Losses lie above the rate.

@@ -10,7 +10,7 @@ training degrades them to pixels of 30 m, these are larger than 20 m and hold al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from stfuse.channels import has
+from stfuse.channels import alike, has
 from stfuse.crops import covering
 from stfuse.grid import coarser, degrade, regrid
-from stfuse.task import FloatArray, Sample, Scene, Series, Task, Window
+from stfuse.learning.weights import part, staged
+from stfuse.task import FloatArray, Sample, Scene, Series, State, Task, Window
 
-__all__ = ["GUIDE", "GUIDES", "NATIVE", "NativeSample", "native_samples", "sharpened"]
+__all__ = ["GUIDE", "GUIDES", "NATIVE", "NativeSample", "fit_stages", "native_samples", "predict_stages", "sharpened"]
 
 NATIVE, GUIDE = "native", "guide"
 """The auxiliary series: the fine sensor's coarser bands in their own pixels, and its bands in the finest pixels."""
@@ -184,3 +185,51 @@ def _onto(values: FloatArray, grid: GeoBox, fine: GeoBox) -> FloatArray:
     """Sharpened bands on the fine grid: the same pixels where they are the same."""
     size = abs(fine.affine.a / grid.affine.a)
     return regrid(values, grid, fine, "nearest" if abs(size - 1) < 1e-6 else "average" if size > 1 else "cubic")
+
+
+def fit_stages(
+    samples: Iterable[Sample], sharpen: bool, learn: Callable[[Sequence[Sample], str], State], name: str
+) -> State:
+    """Train a method in two stages where the samples hold what the first needs, else in the second alone.
+
+    Parameters
+    ----------
+    sharpen : bool
+        Whether a first stage is wanted.
+    learn : callable
+        (samples, name of the training) -> the state of one stage.
+
+    Returns
+    -------
+    State
+        Of the one training, or of two (``sharpen``, ``fuse``).
+    """
+    kept = alike(samples, "pan")
+    native = native_samples(kept) if sharpen else []
+    first = learn(native, f"{name}, sharpening") if native else {}
+    second = learn(kept, name)
+    return staged(sharpen=first, fuse=second) if first else second
+
+
+def predict_stages(
+    task: Task, state: State, said: Callable[[Task, State, Edges], FloatArray], around: int
+) -> FloatArray:
+    """Predict each date of a task with what `fit_stages` learned.
+
+    Parameters
+    ----------
+    said : callable
+        (task of one date, state of one stage, core) -> bands (band, y, x).
+    around : int
+        Fine pixels around the core that the second stage looks at.
+
+    Returns
+    -------
+    ndarray, shape (time, band, y, x), float32
+    """
+    fuse = state
+    if any(name.startswith("sharpen.") for name in state):
+        first, fuse = part(state, "sharpen"), part(state, "fuse")
+        task = sharpened(task, lambda one, core: said(one, first, core), around)
+    dates = [task.dates[i : i + 1] for i in range(len(task.dates))]
+    return np.stack([said(replace(task, dates=date), fuse, task.edges) for date in dates])

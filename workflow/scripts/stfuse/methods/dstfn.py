@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from typing import Literal
@@ -19,15 +19,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from stfuse.bands import clip_to_valid
-from stfuse.channels import aligned, alike, bracket, filled, gaps, has, nesting, repeated, upsampled
+from stfuse.channels import aligned, bracket, filled, gaps, has, nesting, repeated, upsampled
 from stfuse.errors import InputError
 from stfuse.learning.degradation import degradation_loss
 from stfuse.learning.inference import Lattice, apply, corner_of
 from stfuse.learning.lessons import Example, Lesson, lessons_of
 from stfuse.learning.plan import Plan
-from stfuse.learning.sharpening import native_samples, sharpened
+from stfuse.learning.sharpening import fit_stages, predict_stages
 from stfuse.learning.training import train
-from stfuse.learning.weights import part, staged
 from stfuse.networks.beginning import Beginning, initialise
 from stfuse.networks.dstfn import Dstfn
 from stfuse.task import FloatArray, Needs, Sample, State, Task
@@ -251,11 +250,7 @@ def fit(samples: Iterable[Sample], params: Params, seed: int) -> State:
     InputError
         If the samples are too few, too small or too cloudy, lack a reference, or differ in ratio.
     """
-    kept = alike(samples, "pan")
-    native = native_samples(kept) if params.sharpen else []
-    first = _train(native, params, seed, "dstfn, sharpening") if native else {}
-    second = _train(kept, params, seed, "dstfn")
-    return staged(sharpen=first, fuse=second) if first else second
+    return fit_stages(samples, params.sharpen, lambda of, name: _train(of, params, seed, name), "dstfn")
 
 
 def _said(task: Task, state: State, params: Params, core: tuple[int, int, int, int]) -> FloatArray:
@@ -290,9 +285,4 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
         If the state was trained for other bands, or with pan and the task has none (or the
         other way round), for another number of fine dates, or if the task has none.
     """
-    fuse = state
-    if any(name.startswith("sharpen.") for name in state):
-        first, fuse = part(state, "sharpen"), part(state, "fuse")
-        task = sharpened(task, lambda one, core: _said(one, first, params, core), _reach(params))
-    dates = [task.dates[i : i + 1] for i in range(len(task.dates))]
-    return np.stack([_said(replace(task, dates=date), fuse, params, task.edges) for date in dates])
+    return predict_stages(task, state, lambda one, stage, core: _said(one, stage, params, core), _reach(params))

@@ -9,21 +9,20 @@ else those bands come to 10 m by cubic interpolation in the stage `ard`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from stfuse.bands import clip_to_valid
-from stfuse.channels import alike, bracket, filled, gaps, has, upsampled
+from stfuse.channels import bracket, filled, gaps, has, upsampled
 from stfuse.errors import InputError
 from stfuse.learning.inference import apply
 from stfuse.learning.lessons import Example, lessons_of
 from stfuse.learning.plan import Plan
-from stfuse.learning.sharpening import native_samples, sharpened
+from stfuse.learning.sharpening import fit_stages, predict_stages
 from stfuse.learning.training import train
-from stfuse.learning.weights import part, staged
 from stfuse.networks.beginning import Beginning, initialise
 from stfuse.networks.three_layer import THREE_LAYER_HALO, three_layer
 from stfuse.task import FloatArray, Needs, Sample, State, Task
@@ -123,11 +122,7 @@ def fit(samples: Iterable[Sample], params: Params, seed: int) -> State:
     InputError
         If the samples are too few, too small or too cloudy, or lack a reference.
     """
-    kept = alike(samples, "pan")
-    native = native_samples(kept) if params.sharpen else []
-    first = _train(native, params, seed, "esrcnn, sharpening") if native else {}
-    second = _train(kept, params, seed, "esrcnn")
-    return staged(sharpen=first, fuse=second) if first else second
+    return fit_stages(samples, params.sharpen, lambda of, name: _train(of, params, seed, name), "esrcnn")
 
 
 def _said(task: Task, state: State, params: Params, core: tuple[int, int, int, int]) -> FloatArray:
@@ -154,9 +149,4 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
         If the state was trained for other bands, for another number of fine dates, or with pan and the task has
         none (or the other way round), or if the task has no fine image.
     """
-    fuse = state
-    if any(name.startswith("sharpen.") for name in state):
-        first, fuse = part(state, "sharpen"), part(state, "fuse")
-        task = sharpened(task, lambda one, core: _said(one, first, params, core), THREE_LAYER_HALO)
-    dates = [task.dates[i : i + 1] for i in range(len(task.dates))]
-    return np.stack([_said(replace(task, dates=date), fuse, params, task.edges) for date in dates])
+    return predict_stages(task, state, lambda one, stage, core: _said(one, stage, params, core), THREE_LAYER_HALO)
