@@ -17,13 +17,11 @@ from stfuse.ard import (
     RawScene,
     merge,
     merge_day,
-    register,
-    register_bands,
-    shift_in_units,
     to_grid,
     to_physical,
 )
 from stfuse.grid import degrade, site_grid
+from stfuse.registration import register, register_bands, shift_in_units
 from stfuse.stored import Encoding, to_decibels
 
 GRID = site_grid("EPSG:32631", (0, 0, 600, 600), 30)

@@ -22,7 +22,7 @@ rule fit_bandpass:
     params:
         code=code("ard_bandpass"),
         pairs=bandpass_pairs,
-        site=site_keys("mask_dilation_m", "band_shifts_m", "bandpass"),
+        site=site_keys("mask_dilation_m", "cloud_masks", "band_shifts_m", "nbar", "coregistration", "bandpass"),
         sensor=sensor_entry,
         bands=sensor_bands,
     script:
@@ -49,7 +49,7 @@ rule prepare:
         runtime=runtime,
     params:
         code=code("ard"),
-        site=site_keys("mask_dilation_m", "band_shifts_m"),
+        site=site_keys("mask_dilation_m", "cloud_masks", "band_shifts_m", "nbar", "coregistration"),
         sensor=sensor_entry,
         bands=sensor_bands,
         alone=alone,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from stfuse.ard import merge_day, register, shift_in_units, to_physical, without_missed_clouds
+from stfuse.ard import merge_day, to_physical
 from stfuse.bandpass import apply_lines
 from stfuse.bands import BACKSCATTER
 from stfuse.coregistration import Match
@@ -17,6 +17,8 @@ from stfuse.job import job, whole
 from stfuse.masks import DILATION, site_share
 from stfuse.raster import read_image, write_image
 from stfuse.rawscene import band_shifts, describe, read_scene
+from stfuse.registration import register, shift_in_units
+from stfuse.screening import without_missed_clouds
 from stfuse.stored import to_decibels
 from stfuse.task import FloatArray
 

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from stfuse.ard import merge_day, register, shift_in_units, spread_within, to_physical, without_missed_clouds
-from stfuse.bandpass import Line, Pair, fit_bands, published
+from stfuse.ard import merge_day, to_physical
+from stfuse.bandpass import Line, Pair, fit_bands, published, spread_within
 from stfuse.errors import InputError
 from stfuse.grid import degrade, site_grid
 from stfuse.job import job, whole
 from stfuse.masks import DILATION
 from stfuse.raster import read_image
 from stfuse.rawscene import band_shifts, read_scene, scene_date
+from stfuse.registration import register, shift_in_units
+from stfuse.screening import without_missed_clouds
 
 logger = logging.getLogger("stfuse.ard_bandpass")
 

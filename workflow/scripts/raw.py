@@ -13,16 +13,16 @@ from odc.geo.geobox import GeoBox
 from stfuse.catalogue import is_url, read_json, readable
 from stfuse.encodings import LookAtPixels, find_encoding, offset_from_pixels
 from stfuse.errors import InputError
+from stfuse.facts import facts_of
 from stfuse.job import job, whole
 from stfuse.masks import carry, mask_bands
 from stfuse.raster_stored import read_window, write_stored
-from stfuse.scenes import acquired, find_asset, platform
+from stfuse.scenes import find_asset
 from stfuse.stored import Encoding, stated
 
 logger = logging.getLogger("stfuse.raw")
 
 MARGIN = 4  # pixels around the site: room for the shift and the resampling kernel
-ORBIT = {"orbit": "sat:orbit_state", "relative_orbit": "sat:relative_orbit"}
 GROUND_MARGIN = 2000  # metres around the site where pixels are looked at, when they must tell the offset
 
 
@@ -61,7 +61,7 @@ def fetch(items: Path, scene: str, sensor: dict[str, Any], site: dict[str, Any],
             if band not in masks:
                 facts[band] = encodings.find(asset).as_dict()
         _write_json(part / "item.json", _unsigned(item, assets))
-        _write_json(part / "scene.json", {**_facts(item, sensor), "mask": sensor.get("mask"), "bands": facts})
+        _write_json(part / "scene.json", {**facts_of(item, sensor), "mask": sensor.get("mask"), "bands": facts})
         _write_checksums(part)
 
 
@@ -138,29 +138,6 @@ class _Encodings:
                 f"contradict one another and the pixels do not decide ({error})",
                 "write `sentinel2_offset: apply` or `none` in the site file, or take collection sentinel-2-c1-l2a",
             ) from error
-
-
-def _facts(item: dict[str, Any], sensor: dict[str, Any]) -> dict[str, Any]:
-    properties = item["properties"]
-    when = acquired(item)
-    angles = {
-        "sun_elevation": properties.get("view:sun_elevation"),
-        "sun_azimuth": properties.get("view:sun_azimuth", properties.get("s2:mean_solar_azimuth")),
-        "view_zenith": properties.get("view:incidence_angle", properties.get("view:off_nadir")),
-        "view_azimuth": properties.get("view:azimuth"),
-    }
-    if angles["sun_elevation"] is None and "s2:mean_solar_zenith" in properties:
-        angles["sun_elevation"] = 90.0 - properties["s2:mean_solar_zenith"]
-    return {
-        "id": item["id"],
-        "sensor": sensor["name"],
-        "date": when[:10],
-        "datetime": when,
-        "platform": platform(item),
-        "collection": item["collection"],
-        **{name: properties[key] for name, key in ORBIT.items() if properties.get(key) is not None},
-        **{name: value for name, value in angles.items() if value is not None},
-    }
 
 
 def _unsigned(item: dict[str, Any], assets: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -6,17 +6,15 @@ Backscatter is masked, resampled and joined as linear power: the mean of decibel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from stfuse.coregistration import Match, find_shift
-from stfuse.grid import Kernel, degrade, regrid
-from stfuse.masks import BoolArray, Kind, carry, clear, missed_clouds
+from stfuse.grid import Kernel, regrid
+from stfuse.masks import BoolArray, Kind, carry, clear
 from stfuse.stored import Encoding, decode
 from stfuse.task import FloatArray
 
@@ -27,9 +25,6 @@ PLAUSIBLE: Mapping[str, tuple[float, float]] = {"reflectance": (-0.05, 1.2), "ba
 """Values outside are faults: dark water may come out a little negative, bright roofs a little above 1; power of
 backscatter lies within -60..30 dB from the still water's to the brightest town's.
 """
-
-PAN_PARTS = ("green", "red")
-"""Bands whose mean stands for the panchromatic band of OLI (0.50-0.68 um) on the reference."""
 
 
 @dataclass(frozen=True)
@@ -186,96 +181,3 @@ def merge(images: Sequence[FloatArray]) -> FloatArray:
 def merge_day(scenes: Sequence[NativeScene], target: GeoBox, shift: tuple[float, float] = (0.0, 0.0)) -> FloatArray:
     """All scenes of one day as one image (band, y, x) on the site's grid."""
     return merge([to_grid(scene, target, shift) for scene in scenes])
-
-
-def without_missed_clouds(
-    values: FloatArray,
-    bands: Sequence[str],
-    grid: GeoBox,
-    reference: tuple[FloatArray, Sequence[str], GeoBox],
-    dates: tuple[str, str],
-) -> tuple[FloatArray, float]:
-    """An image without the cloud that its mask missed, by comparison with the reference (see `masks.missed_clouds`).
-
-    Parameters
-    ----------
-    values : ndarray, shape (band, y, x), float32
-        On `grid`.
-    reference : (ndarray (band, y, x), bands, GeoBox)
-        The reference sensor's image nearest in time.
-    dates : (str, str)
-        ISO dates of the image and of the reference.
-
-    Returns
-    -------
-    values : ndarray, shape (band, y, x), float32
-        With NaN there; as it was where the two do not share blue and red, which the test needs.
-    missed : float
-        Share of the pixels that it took.
-    """
-    known, names, fine = reference
-    days = (date.fromisoformat(dates[0]) - date.fromisoformat(dates[1])).days
-    if not {"blue", "red"} <= set(bands) & set(names):
-        return values, 0.0
-    blue, red = bands.index("blue"), bands.index("red")
-    before = degrade(known[[names.index("blue"), names.index("red")]], fine, grid)
-    found = missed_clouds(values[blue], values[red], before[0], before[1], days)
-    return np.where(found, np.float32(np.nan), values), float(found.mean())
-
-
-def register_bands(bands: Sequence[str], reference: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
-    """Which band of an image is compared with which band (or mean of bands) of the reference.
-
-    Near infrared and red, where fields, wood and water differ most; for a panchromatic image the mean of what it spans.
-    """
-    shared = [b for b in ("nir08", "nir", "red") if b in bands and b in reference]
-    if "nir08" in shared and "nir" in shared:
-        shared.remove("nir")  # Landsat's one near-infrared band under its second name
-    pairs: list[tuple[str, tuple[str, ...]]] = [(band, (band,)) for band in shared]
-    if not pairs and "pan" in bands and all(part in reference for part in PAN_PARTS):
-        pairs = [("pan", PAN_PARTS)]
-    return pairs
-
-
-def register(
-    image: FloatArray, bands: Sequence[str], grid: GeoBox, reference: tuple[FloatArray, Sequence[str], GeoBox]
-) -> Match | None:
-    """How a day's image lies on the reference, or None if they share no band to compare.
-
-    Parameters
-    ----------
-    image : ndarray, shape (band, y, x)
-        On `grid`.
-    reference : (ndarray (band, y, x), bands, GeoBox)
-        The reference sensor's image nearest in time. The finer of the two is brought to the other's grid by area mean.
-
-    Returns
-    -------
-    Match or None
-        In pixels of `grid`.
-    """
-    values, names, known = reference
-    pairs = register_bands(bands, names)
-    if not pairs:
-        return None
-    fixed = np.stack([values[[names.index(part) for part in parts]].mean(axis=0) for _, parts in pairs])
-    moving = image[[bands.index(band) for band, _ in pairs]]
-    finer = float(known.resolution.x) / float(grid.resolution.x)
-    if finer <= 1:
-        return find_shift(moving, degrade(fixed, known, grid))
-    match = find_shift(degrade(moving, grid, known), fixed)
-    return replace(match, x=match.x * finer, y=match.y * finer, error=match.error * finer)
-
-
-def shift_in_units(match: Match | None, grid: GeoBox) -> tuple[float, float]:
-    """An accepted match as CRS units east and north."""
-    if match is None or not match.accepted:
-        return (0.0, 0.0)
-    return (match.x * float(grid.resolution.x), match.y * float(grid.resolution.y))
-
-
-def spread_within(values: FloatArray, fine: GeoBox, grid: GeoBox) -> FloatArray:
-    """Standard deviation of the fine pixels within each coarse pixel, shape (band, y, x)."""
-    mean = degrade(values, fine, grid).astype(np.float64)
-    square = degrade(values * values, fine, grid).astype(np.float64)
-    return np.sqrt(np.maximum(square - mean * mean, 0.0)).astype(np.float32)

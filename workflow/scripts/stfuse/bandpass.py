@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
 from stfuse.errors import InputError
+from stfuse.grid import degrade
 from stfuse.task import FloatArray
 
 Pair = tuple[FloatArray, FloatArray, FloatArray]
@@ -184,3 +186,10 @@ def apply_lines(values: FloatArray, bands: Sequence[str], lines: Mapping[str, Ma
     slopes = np.array([lines[band]["slope"] for band in bands], np.float32)[:, None, None]
     offsets = np.array([lines[band]["offset"] for band in bands], np.float32)[:, None, None]
     return np.asarray(values * slopes + offsets, np.float32)
+
+
+def spread_within(values: FloatArray, fine: GeoBox, grid: GeoBox) -> FloatArray:
+    """Standard deviation of the fine pixels within each coarse pixel, shape (band, y, x)."""
+    mean = degrade(values, fine, grid).astype(np.float64)
+    square = degrade(values * values, fine, grid).astype(np.float64)
+    return np.sqrt(np.maximum(square - mean * mean, 0.0)).astype(np.float32)
