@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stfuse import catalogue
+from stac_server import Answer, faulty_api, make_item
+from stfuse import catalogue, patience
+from stfuse.errors import InputError
+from stfuse.patience import ArchiveDownError
 from tiny_archive import SITE
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "stac-fixtures"
@@ -20,54 +22,77 @@ TILE = 1111950.5197665554  # metres; Belgium lies in h18v03
 WIDER = {"modis-43A4-061": {"wider": {"degrees": 1, "days": 16}}}
 
 
-def test_only_one_archive_is_signed_and_only_when_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    planetary_computer = pytest.importorskip("planetary_computer")
-    monkeypatch.setattr(planetary_computer, "sign", lambda href: href + "?token")
-    asset = {"href": "https://sentinel2l2a01.blob.core.windows.net/sentinel2-l2/B04.tif"}
-    assert catalogue.readable(asset, {}).endswith("B04.tif?token")
-    assert asset["href"].endswith("B04.tif")
-    assert catalogue.readable({"href": "https://example.org/B04.tif"}, {}) == "https://example.org/B04.tif"
-
-
-def test_an_api_is_searched_page_by_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    class Collection:
-        id = "sentinel-2-l2a"
-
-    class Found:
-        def items_as_dicts(self) -> Iterator[dict[str, Any]]:
-            yield {"id": "x", "geometry": None, "bbox": [3, 50, 4, 51], "properties": {}, "links": [{"rel": "self"}]}
-            late = {"datetime": "2021-01-02T00:00:00Z"}
-            yield {"id": "late", "geometry": None, "bbox": [3, 50, 4, 51], "properties": late, "links": []}
-
-    class Client:
-        @staticmethod
-        def open(href: str) -> Client:
-            return Client()
-
-        def get_collections(self) -> list[type[Collection]]:
-            return [Collection]
-
-        def search(self, **query: object) -> Found:
-            asked.append(query)
-            return Found()
-
-    monkeypatch.setattr("pystac_client.Client", Client)
-    monkeypatch.setattr(catalogue, "read_json", lambda href: {"conformsTo": []})
+def test_an_api_is_asked_for_each_collection_it_has_and_what_does_not_fit_is_dropped() -> None:
+    away = {**make_item("away", "2020-05-01T10:00:00Z"), "geometry": None, "bbox": [7, 50, 8, 51]}
+    here = {**make_item("x", "2020-05-01T10:00:00Z"), "links": [{"rel": "self", "href": "https://example.org/x"}]}
+    unknown = {**make_item("unknown", "2020-05-01T10:00:00Z"), "geometry": None, "bbox": None}
+    features = [here, away, unknown, make_item("late", "2021-01-02T00:00:00Z")]
+    page = {"type": "FeatureCollection", "features": features, "links": []}
     wanted: dict[str, dict[str, Any]] = {"sentinel-2-l2a": {}, "absent": {}}
-    items, _ = catalogue.search("https://example.org", wanted, AREA, ("2020-01-01", "2020-12-31"))
-    assert [i["id"] for i in items] == ["x"]
-    assert [(q["collections"], q["datetime"], q["limit"]) for q in asked] == [
-        (["sentinel-2-l2a"], "2020-01-01/2020-12-31", 100)
-    ]
-    asked.clear()
+    with faulty_api(lambda *_: page) as api:
+        source = catalogue.Source("a", api.url, page=50)
+        items, looked = catalogue.search(source, wanted, AREA, ("2020-01-01", "2020-12-31"))
+        assert ([i["id"] for i in items], items[0]["links"]) == (["x", "unknown"], [])
+        assert looked == "the API was asked for ['sentinel-2-l2a']"
+        assert catalogue.search(source, {"absent": {}}, AREA, ("2020-01-01", "2020-12-31")) == (
+            [],
+            "the API has none of the collections ['absent']",
+        )
+    assert [(q["collections"], q["limit"]) for q in api.asked] == [(["sentinel-2-l2a"], 50)]
+    assert api.asked[0]["bbox"] == pytest.approx(AREA.boundingbox.bbox)
+
+
+def test_a_collection_is_searched_as_much_more_widely_as_its_outlines_and_dates_are_off() -> None:
     wanted = {"sentinel-2-l2a": {"wider": {"degrees": 1, "days": 16}}}
-    catalogue.search("https://example.org", wanted, AREA, ("2020-01-01", "2020-12-31"))
-    assert asked[0]["datetime"] == "2019-12-16/2021-01-16"
+    with faulty_api(lambda *_: {"type": "FeatureCollection", "features": [], "links": []}) as api:
+        catalogue.search(catalogue.Source("a", api.url, months=24), wanted, AREA, ("2020-01-01", "2020-12-31"))
+    assert api.asked[0]["datetime"] == "2019-12-16T00:00:00Z/2021-01-16T23:59:59Z"
     west, south, east, north = AREA.boundingbox.bbox
     side = 1 / math.cos(math.radians(north))
-    assert asked[0]["bbox"] == pytest.approx((west - side, south - 1, east + side, north + 1))
+    assert api.asked[0]["bbox"] == pytest.approx((west - side, south - 1, east + side, north + 1))
+
+
+def test_a_wider_box_stays_on_the_globe() -> None:
+    area = catalogue.site_area("EPSG:32601", (300000, 5000000, 301000, 5001000))
+    west, _, east, _ = catalogue._box_around(area, 4)
+    assert (west, east < 180) == (-180, True)
+    assert catalogue._box_around(catalogue.site_area("EPSG:3413", (0, 0, 1000, 1000)), 1)[3] == 90
+
+
+def test_an_api_may_be_asked_for_named_items_of_a_collection() -> None:
+    page = {"type": "FeatureCollection", "features": [make_item("x", "2020-05-01T10:00:00Z")], "links": []}
+    wanted: dict[str, dict[str, Any]] = {"sentinel-2-l2a": {}}
+    with faulty_api(lambda *_: page) as api:
+        source = catalogue.Source.of(api.url)
+        items, _ = catalogue.search(source, wanted, AREA, ("2020-01-01", "2020-12-31"), {"sentinel-2-l2a": ["x", "y"]})
+    assert [item["id"] for item in items] == ["x"]
+    assert [sorted(query) for query in api.asked] == [["collections", "ids", "limit"]]
+
+
+def test_items_outside_the_collections_of_a_sensor_do_not_count(tmp_path: Path) -> None:
+    item = {**make_item("x", "2020-05-01T10:00:00Z", "other"), "links": []}
+    (tmp_path / "x.json").write_text(json.dumps(item))
+    entry = {"type": "Catalog", "id": "c", "description": "c", "stac_version": "1.0.0"}
+    (tmp_path / "c.json").write_text(json.dumps({**entry, "links": [{"rel": "item", "href": "./x.json"}]}))
+    year = ("2020-01-01", "2020-12-31")
+    assert catalogue.search(str(tmp_path / "c.json"), {"sentinel-2-l2a": {}}, AREA, year)[0] == []
+    assert len(catalogue.search(str(tmp_path / "c.json"), {"other": {}}, AREA, year)[0]) == 1
+
+
+def test_a_static_catalogue_on_the_net_is_read_again_when_that_may_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "BACKOFF", 0.0)
+    monkeypatch.setattr(patience, "TRIES", 2)
+    with faulty_api(lambda *_: Answer({}, 503)) as api:
+        with pytest.raises(ArchiveDownError, match="HTTP 503"):
+            catalogue.read_root(f"{api.url}/search")
+        assert len(api.asked) == 3
+    with faulty_api(lambda *_: Answer({}, 404)) as api:
+        with pytest.raises(InputError, match=r"Catalogue http.* was not found \(HTTP 404\)") as error:
+            catalogue.read_root(f"{api.url}/search")
+        assert not isinstance(error.value, ArchiveDownError)
+        assert len(api.asked) == 1
+    with faulty_api(lambda *_: Answer(b"<html>")) as api, pytest.raises(InputError, match="is no STAC catalogue"):
+        catalogue.read_root(f"{api.url}/search")
 
 
 def modis_item(name: str, column: int, row: int, box: tuple[float, float, float, float]) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from stfuse.checks import check_experiment, check_site, methods_of, unregistered
+from stfuse.checks import check_experiment, check_site, methods_of, safe_name, unregistered
 from stfuse.errors import InputError
 from stfuse.needs import Needs
 
@@ -83,3 +86,37 @@ def test_a_reference_that_measures_backscatter_is_refused() -> None:
 )
 def test_much_coarser_pixels_and_other_quantities_are_not_compared(sensor: dict[str, Any], why: str) -> None:
     assert unregistered(sensor, {"resolution": 10}) == why
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a",
+        "S2A_31UDS_20200401_0_L2A",
+        "MCD43A4.A2025061.h35v10.061.2025070035331",
+        "VENUS-XS_20200103-110008-000",
+        "x" * 200,
+    ],
+)
+def test_names_of_real_scenes_pass(name: str) -> None:
+    assert safe_name(name, "A scene") == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "-rf", "a..b", "a b", "a\n", "a\0", "é", "x" * 201, None, 7],
+)
+def test_names_that_may_leave_their_folder_are_refused(name: Any) -> None:
+    with pytest.raises(InputError, match=r"The scene is named .*Cure: give it at most 200 letters"):
+        safe_name(name, "The scene")
+
+
+@given(st.text(max_size=12) | st.text("./\\a~-_0 ", max_size=12))
+def test_a_name_that_passes_is_one_plain_part_of_a_path(name: str) -> None:
+    try:
+        passed = safe_name(name, "It")
+    except InputError:
+        return
+    assert PurePosixPath("folder", passed).parts == ("folder", name)
+    assert ".." not in passed
+    assert passed[0] not in ".-~"

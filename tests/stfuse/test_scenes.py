@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from stfuse.errors import InputError
-from stfuse.scenes import acquired, find_asset, make_scene, normal_platform, orbit, platform, superseded, tile, track
+from stfuse.scenes import (
+    acquired,
+    cloud_cover,
+    find_asset,
+    make_scene,
+    normal_platform,
+    orbit,
+    platform,
+    superseded,
+    tile,
+    track,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,9 +51,10 @@ def make_item(name: str, collection: str = "a", **properties: Any) -> dict[str, 
     }
 
 
-def gone(*items: dict[str, Any]) -> dict[str, str]:
-    scenes = [make_scene(item, {"name": "sentinel2"}) for item in items]
-    return superseded([s for s in scenes if s], ["a", "b"])
+def gone(*items: dict[str, Any], archives: Sequence[str] = ("", "")) -> dict[str, str]:
+    """Ids of what goes and of what stays instead; of the archives the first is preferred."""
+    scenes = [make_scene(item, {"name": "s"}, item.get("archive", archives[0])) for item in items]
+    return {key[2]: best.id for key, best in superseded([s for s in scenes if s], ["a", "b"], archives).items()}
 
 
 def test_the_highest_baseline_stays() -> None:
@@ -56,6 +69,63 @@ def test_of_equal_baselines_the_collection_named_first_stays_then_the_latest_mad
     assert gone(early, late) == {"1": "2"}
 
 
+def test_a_copy_in_another_archive_goes_unless_it_is_the_better_processing() -> None:
+    first, second = make_item("x"), {**make_item("y"), "archive": "two"}
+    assert gone(second, first, archives=["one", "two"]) == {"y": "x"}
+    # Neither the collection's place in the sensor file nor a later make counts for more than the archive's place.
+    late = make_item("x", "b", updated="2020-01-01")
+    assert gone({**second, "updated": "2024-01-01"}, late, archives=["one", "two"]) == {"y": "x"}
+    second["properties"]["s2:processing_baseline"] = "05.00"
+    assert gone(first, second, archives=["one", "two"]) == {"x": "y"}
+
+
+def test_the_same_name_in_two_archives_is_told_apart() -> None:
+    scenes = [make_scene(make_item("x"), {"name": "s"}, archive) for archive in ("two", "one")]
+    found = superseded([s for s in scenes if s], ["a"], ["one", "two"])
+    assert {key: best.archive for key, best in found.items()} == {("two", "a", "x"): "one"}
+
+
+def strip(name: str, when: str, begun: str, **properties: Any) -> dict[str, Any]:
+    """A Sentinel-2 item of the pass that began at 10:46:21."""
+    stated = {"s2:datastrip_id": f"S2A_OPER_MSI_L2A_DS_X_20200301T120000_S{begun}_N02.14"}
+    return make_item(
+        name, datetime=when, **stated, **{"s2:datatake_id": "GS2A_20200301T104621_024_N02.14"}, **properties
+    )
+
+
+def test_archives_that_state_the_moment_of_the_pass_and_of_the_tile_mean_one_acquisition() -> None:
+    tile_time, pass_time = "2020-03-01T10:50:00.123Z", "2020-03-01T10:46:21.024Z"
+    one, other = strip("x", tile_time, "20200301T104900"), strip("y", pass_time, "20200301T104902")
+    assert gone(one, {**other, "archive": "two"}, archives=["one", "two"]) == {"y": "x"}
+    # A minute on begins the next datastrip: the other part of the tile.
+    part = strip("y", pass_time, "20200301T105000")
+    assert gone(one, {**part, "archive": "two"}, archives=["one", "two"]) == {}
+
+
+def test_two_parts_of_a_tile_stay_though_both_state_the_moment_of_the_pass() -> None:
+    parts = [
+        strip(name, "2020-03-01T10:46:21.024Z", begun)
+        for name, begun in (("x", "20200301T104900"), ("y", "20200301T105000"))
+    ]
+    assert gone(*parts) == {}
+    again = strip("z", "2020-03-01T10:46:21.024Z", "20200301T105001", updated="2021-01-01")
+    assert gone(*parts, again) == {"y": "z"}
+
+
+def test_cloud_cover_is_a_percentage_or_unknown() -> None:
+    said = [0, 12.5, "7", 100, -1, 101, None, "cloudy"]
+    assert [cloud_cover(make_item("x", **{"eo:cloud_cover": value})) for value in said] == [
+        *(0.0, 12.5, 7.0, 100.0),
+        *(None, None, None, None),
+    ]
+    assert cloud_cover(make_item("x")) is None
+
+
+def test_a_moment_may_be_rounded_across_a_second() -> None:
+    one, other = (make_item(n, datetime=f"2020-03-01T10:50:{s}") for n, s in (("x", "00.9996Z"), ("y", "01Z")))
+    assert gone(one, {**other, "archive": "two"}, archives=["one", "two"]) == {"y": "x"}
+
+
 def test_other_tiles_platforms_and_times_are_other_acquisitions() -> None:
     base = make_item("x")
     for change in ({"grid:code": "MGRS-31UES"}, {"platform": "S2B"}, {"datetime": "2020-03-01T10:50:14Z"}):
@@ -66,6 +136,10 @@ def test_tiles_are_found_wherever_they_are_named() -> None:
     assert tile(make_item("x")) == "31UDS"
     assert tile({"id": "x", "properties": {"s2:mgrs_tile": "31UDS"}}) == "31UDS"
     assert tile({"id": "x", "properties": {"landsat:wrs_path": "199", "landsat:wrs_row": "025"}}) == "199025"
+    assert tile({"id": "x", "properties": {"landsat:wrs_path": "5", "landsat:wrs_row": "9"}}) == "005009"
+    assert (
+        tile(make_item("x", **{"grid:code": "MGRS-6VVN"})) == tile(make_item("x", **{"grid:code": "06VVN"})) == "06VVN"
+    )
     assert tile({"id": "S2A_MSIL2A_x_T31UDS_y", "properties": {}}) == "31UDS"
     assert tile({"id": "MCD43A4.A2025061.h35v10.061.2025070035331", "properties": {}}) == "h35v10"
     assert tile({"id": "x", "properties": {}}) == ""
@@ -81,6 +155,8 @@ def test_a_null_datetime_falls_back_to_the_start() -> None:
     assert acquired(make_item("x", datetime=None, start_datetime="2021-01-01T00:00:00Z"))[:10] == "2021-01-01"
     with pytest.raises(InputError, match="Item x has no datetime"):
         acquired(make_item("x", datetime=None))
+    with pytest.raises(InputError, match="Item x has the datetime 'yesterday'"):
+        acquired(make_item("x", datetime="yesterday"))
 
 
 COMPOSITE = {
@@ -144,6 +220,21 @@ def test_asset_keys_may_be_patterns_of_which_an_exact_one_wins() -> None:
     item = {**make_item("x"), "assets": {k: {"href": k} for k in ("X_B11.tif", "B11", "X_B3.tif", "X_B30")}}
     assert find_asset(item, sensor, "red")["href"] == "X_B3.tif"
     assert find_asset(item, sensor, "nir")["href"] == "B11"
+
+
+def test_assets_may_be_known_by_the_names_of_their_files_after_their_keys() -> None:
+    sensor = {"name": "s", "collections": {"a": {"assets": {"red": ["*_B3.tif"]}}}}
+    item = {**make_item("x"), "assets": {"one": {"href": "https://h/x_B3.tif?sig=1"}, "two": {"href": "/d/y_B4.tif"}}}
+    assert find_asset(item, sensor, "red")["href"].startswith("https://h/x_B3")
+    item["assets"]["z_B3.tif"] = {"href": "key"}
+    assert find_asset(item, sensor, "red")["href"] == "key"
+
+
+def test_a_band_in_a_layer_of_its_file_says_which() -> None:
+    sensor = {"name": "s", "collections": {"a": {"assets": {"red": ["m"], "cloud": ["m"]}, "layers": {"cloud": 2}}}}
+    item = {**make_item("x"), "assets": {"m": {"href": "m.tif"}}}
+    assert find_asset(item, sensor, "cloud") == {"href": "m.tif", "stfuse:band": 2}
+    assert find_asset(item, sensor, "red") == {"href": "m.tif"}
 
 
 def test_assets_are_found_by_the_sensor_s_table_of_keys() -> None:

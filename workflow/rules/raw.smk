@@ -6,9 +6,9 @@ include: "inputs/raw.smk"
 
 
 checkpoint find_scenes:
-    """Search the catalogue of {wildcards.site} and look at the masks over the site."""
+    """Search the archives of {wildcards.site} and look at the masks over the site."""
     input:
-        catalog=local_catalog,
+        catalogs=local_catalogs,
     output:
         scenes="results/raw/{site}/scenes.csv",
         index="results/raw/{site}/items.json",
@@ -22,10 +22,11 @@ checkpoint find_scenes:
     resources:
         mem_mb=memory,
         runtime=runtime,
+        downloads=downloads,
     params:
-        code=code("stfuse/masks"),
-        catalog=catalog_of,
-        site=site_keys("period", "min_clear", "mask_dilation_m", "exclude"),
+        code=code("stfuse/scenemask"),
+        sources=sources_of,
+        site=site_keys("period", "min_clear", "max_cloud", "cloud_masks", "snow", "mask_dilation_m", "exclude"),
         sensors=site_sensors,
     script:
         "../scripts/raw_scenes.py"
@@ -49,10 +50,66 @@ rule fetch:
     resources:
         mem_mb=memory,
         runtime=runtime,
+        downloads=downloads,
+        # Not a parameter: how fast it is fetched changes nothing in it.
+        reads=reads_at_once,
     params:
         code=code("stfuse/encodings"),
-        site=site_keys("sentinel2_offset"),
-        sensor=sensor_entry,
+        site=site_keys("sentinel2_offset", "cloud_masks"),
+        sensor=fetched_sensor,
         bands=sensor_bands,
+    script:
+        "../scripts/raw.py"
+
+
+checkpoint find_map:
+    """Search the archives for the pieces of the land-cover map of {wildcards.site}."""
+    input:
+        catalogs=local_map_catalogs,
+    output:
+        scenes="results/raw/{site}/maps.csv",
+        index="results/raw/{site}/maps.json",
+    log:
+        "results/logs/raw/{site}/maps.log",
+    benchmark:
+        "results/benchmarks/raw/{site}/maps.tsv"
+    retries: 2
+    conda:
+        "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
+        downloads=1,
+    params:
+        code=code("stfuse/scenemask"),
+        sources=map_sources,
+        site=map_site,
+        sensors=map_sensors,
+    script:
+        "../scripts/raw_scenes.py"
+
+
+rule fetch_map:
+    """Fetch the site's window of the piece {wildcards.scene} of the land-cover map."""
+    input:
+        index=ancient("results/raw/{site}/maps.json"),
+    output:
+        scene=directory("results/raw/{site}/maps/{scene}"),
+    log:
+        "results/logs/raw/{site}/maps/{scene}.log",
+    benchmark:
+        "results/benchmarks/raw/{site}/maps/{scene}.tsv"
+    retries: 2
+    conda:
+        "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=runtime,
+        downloads=1,
+    params:
+        code=code("stfuse/encodings"),
+        site=site_keys(),
+        sensor=map_sensor,
+        bands=map_bands,
     script:
         "../scripts/raw.py"

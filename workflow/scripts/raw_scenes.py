@@ -1,37 +1,46 @@
 """Which scenes a site has, and which are clear enough to fetch: results/raw/{site}/scenes.csv and items.json."""
 
 import csv
-import json
 import logging
-import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
+from tqdm import tqdm
 
-from stfuse.catalogue import is_url, readable, search, site_area
+from stfuse.access import is_url
+from stfuse.archives import SHEET, Source, with_own
+from stfuse.checks import NAME
 from stfuse.encodings import find_encoding
 from stfuse.errors import InputError
+from stfuse.finding import find
 from stfuse.job import job, whole
-from stfuse.masks import DILATION, BoolArray, join, mask_bands, over_site, site_flags
-from stfuse.raster_stored import read_window
-from stfuse.scenes import Scene, find_asset, make_scene, orbit, superseded, track
+from stfuse.manifest import write_items
+from stfuse.masks import BoolArray, mask_bands, site_flags
+from stfuse.raster_stored import read_asset
+from stfuse.scenemask import mask_of, scene_over_site
+from stfuse.scenes import Scene, cloud_cover, find_asset, orbit, superseded, track
 from stfuse.stored import decode
 
 logger = logging.getLogger("stfuse.raw_scenes")
 
 COLUMNS = (
     "sensor", "scene", "date", "datetime", "platform", "collection", "covered", "clear", "day_clear", "kept", "reason",
+    "archive", "cloud_cover",
 )  # fmt: skip
 MARGIN = 2  # mask pixels around the site, so that a cloud just outside is widened into it
+TOLD = 25  # scenes between two lines in the log
+
+Sources = str | Mapping[str, Sequence[Source | Mapping[str, Any]]]
+Key = tuple[str, str, str]
 
 
 def find_scenes(
-    catalog: str, site: dict[str, Any], sensors: dict[str, dict[str, Any]], scenes: Path, items: Path
+    sources: Sources, site: dict[str, Any], sensors: dict[str, dict[str, Any]], scenes: Path, items: Path
 ) -> None:
     """List every scene of the site's period, judged by its mask over the site alone; without a mask, by its data.
 
@@ -41,15 +50,18 @@ def find_scenes(
 
     Parameters
     ----------
-    catalog : str
-        Path or URL of a STAC catalogue or API.
+    sources : str, or mapping of sensor to its archives
+        Path or URL of one STAC catalogue or API for all, or per sensor the archives to search (`Source` or its
+        attributes), the preferred ones first.
     site
-        Content of its config file, with `name`. Its `exclude`, ``{sensor: [ISO dates]}``, names scenes known to be bad.
+        Content of its config file, with `name`. Its `exclude`, ``{sensor: [ISO dates]}``, names scenes known to be bad;
+        scenes that are cloudier as a whole than `max_cloud` percent are not looked at.
     sensors
         Contents of the config files of the sensors to search for, by name.
     scenes : Path
         The table to write, one row per scene; `covered` and `clear` are the scene's shares of the site's area,
-        `day_clear` is the share that all usable scenes of its day show clear together.
+        `day_clear` is the share that all usable scenes of its day show clear together. `cloud_cover` is the archive's,
+        percent of the whole scene, empty where unknown.
     items : Path
         The STAC ItemCollection to write; links unsigned, relative to it where the catalogue is local.
 
@@ -58,33 +70,30 @@ def find_scenes(
     InputError
         If the catalogue cannot be read, or a sensor has no scene over the site in the period, or none clear enough.
     """
-    found = {name: _search(catalog, site, sensor) for name, sensor in sensors.items()}
-    rows = [row for name, sensor in sensors.items() for row in _judge(found[name], site, sensor)]
-    _require_clear(catalog, site, rows)
+    archives = {name: _sources_of(sources, name) for name in sensors}
+    known = {name: with_own(s) if any(a.kind == SHEET for a in archives[name]) else s for name, s in sensors.items()}
+    found: dict[str, list[Scene]] = {}
+    rows: dict[str, list[dict[str, Any]]] = {}
+    kept: dict[str, list[Scene]] = {}
+    named = {name for name, s in known.items() if any("ids_from" in entry for entry in s["collections"].values())}
+    # Sensors whose items are named by those of others come after them. What cannot be found is said before any is read.
+    for names in ([name for name in known if name not in named], [name for name in known if name in named]):
+        found |= {name: find(known[name], site, archives[name], kept) for name in names}
+        for name in names:
+            rows[name] = _judge(found[name], site, known[name], archives[name])
+            _require_clear(site, rows[name])
+            good = {(row["archive"], row["collection"], row["scene"]) for row in rows[name] if row["kept"]}
+            kept[name] = [scene for scene in found[name] if scene.key in good]
     with whole(scenes) as part, part.open("w", newline="") as out:
         table = csv.DictWriter(out, COLUMNS, lineterminator="\n")
         table.writeheader()
-        table.writerows(rows)
-    # Two sensors may share an item (Landsat-8 and its pan band): it is listed once.
-    features = {(s.collection, s.id): _relative(s.item, items.parent) for own in found.values() for s in own}
-    with whole(items) as part:
-        part.write_text(json.dumps({"type": "FeatureCollection", "features": list(features.values())}, indent=1))
+        table.writerows(row for name in sensors for row in rows[name])
+    write_items(items, (scene for name in sensors for scene in found[name]))
 
 
-def _search(catalog: str, site: dict[str, Any], sensor: dict[str, Any]) -> list[Scene]:
-    period = (str(site["period"][0]), str(site["period"][1]))
-    area = site_area(site["crs"], tuple(site["bounds"]))
-    items, looked = search(catalog, sensor["collections"], area, period)
-    made = [scene for item in items if (scene := make_scene(item, sensor)) is not None]
-    if not made:
-        if items:
-            looked = f"its {len(items)} scenes there were taken by other platforms than {sensor['platforms']}"
-        raise InputError(
-            f"Catalogue {catalog} has no scene of {sensor['name']} over site {site['name']} in the period "
-            f"{period[0]} to {period[1]}: {looked}",
-            f"correct `period:`, `bounds:`, `crs:` or `sensors:` in config/sites/{site['name']}.yaml",
-        )
-    return sorted(made, key=lambda s: (s.datetime, s.id))
+def _sources_of(sources: Sources, sensor: str) -> list[Source]:
+    given = [sources] if isinstance(sources, str) else sources[sensor]
+    return [one if isinstance(one, Source) else Source.of(one) for one in given]
 
 
 @dataclass(frozen=True)
@@ -100,26 +109,68 @@ class _Look:
         return 0.0 if self.clear is None else float(self.clear.mean())
 
 
-def _judge(scenes: list[Scene], site: dict[str, Any], sensor: dict[str, Any]) -> list[dict[str, Any]]:
-    refused = {
-        name: f"replaced by another processing, {by}" for name, by in superseded(scenes, sensor["collections"]).items()
-    }
-    excluded = {str(date) for date in (site.get("exclude") or {}).get(sensor["name"], [])}
-    for scene in scenes:
-        if scene.date in excluded:
-            refused.setdefault(scene.id, "excluded by the site file")
-        if orbit(scene.item) and sensor.get("orbit", "any") not in ("any", orbit(scene.item)):
-            refused.setdefault(scene.id, f"{orbit(scene.item)} orbit, the sensor file asks for {sensor['orbit']}")
-    for date in sorted(excluded - {scene.date for scene in scenes}):
-        logger.warning("`exclude:` names %s of %s, but no scene has that date", date, sensor["name"])
+def _judge(
+    scenes: list[Scene], site: dict[str, Any], sensor: dict[str, Any], archives: Sequence[Source]
+) -> list[dict[str, Any]]:
+    refused = _refused(scenes, site, sensor, [archive.name for archive in archives])
+    looks = _looks([scene for scene in scenes if scene.key not in refused], site, sensor, archives)
+    looks |= {key: _Look(reason) for key, reason in refused.items()}
     rows = []
     for _, group in groupby(scenes, key=lambda scene: scene.date):
         day = list(group)
-        looks = [_Look(refused[s.id]) if s.id in refused else _look(s, site, sensor) for s in day]
+        seen = [looks[scene.key] for scene in day]
         if sensor.get("quantity") == "backscatter":
-            looks = _one_track(day, looks)
-        rows += _judge_day(day, looks, float(site["min_clear"]))
+            seen = _one_track(day, seen)
+        rows += _judge_day(day, seen, float(site["min_clear"]))
     return rows
+
+
+def _refused(scenes: list[Scene], site: dict[str, Any], sensor: dict[str, Any], archives: list[str]) -> dict[Key, str]:
+    """Why scenes are not even looked at, by their key."""
+    refused: dict[Key, str] = {}
+    for key, best in superseded(scenes, sensor["collections"], archives).items():
+        other = f"in another archive too, {best.id} in {best.archive}"
+        refused[key] = other if best.archive != key[0] else f"replaced by another processing, {best.id}"
+    excluded = {str(date) for date in (site.get("exclude") or {}).get(sensor["name"], [])}
+    most, names = float(site.get("max_cloud", 100)), set[str]()
+    for scene in scenes:
+        cloud, wanted = cloud_cover(scene.item), sensor.get("orbit", "any")
+        if not NAME.fullmatch(scene.id):
+            refused.setdefault(scene.key, "its name cannot be a folder's")
+        if scene.date in excluded:
+            refused.setdefault(scene.key, "excluded by the site file")
+        if orbit(scene.item) and wanted not in ("any", orbit(scene.item)):
+            refused.setdefault(scene.key, f"{orbit(scene.item)} orbit, the sensor file asks for {wanted}")
+        if cloud is not None and cloud > most:
+            refused.setdefault(scene.key, f"cloudy as a whole: {cloud:.0f}% by the archive, max_cloud is {most:.0f}%")
+        if scene.key not in refused and scene.id in names:
+            refused[scene.key] = "another scene has the same name"
+        if scene.key not in refused:
+            names.add(scene.id)
+    for date in sorted(excluded - {scene.date for scene in scenes}):
+        logger.warning("`exclude:` names %s of %s, but no scene has that date", date, sensor["name"])
+    return refused
+
+
+def _looks(
+    scenes: list[Scene], site: dict[str, Any], sensor: dict[str, Any], archives: Sequence[Source]
+) -> dict[Key, _Look]:
+    """What the scenes show, several read at a time, as many as each archive bears."""
+    # A pool each: threads that wait for one archive must not keep another waiting.
+    pools = {archive.name: ThreadPoolExecutor(archive.at_once) for archive in archives}
+    looks = {}
+    try:
+        futures = [pools[scene.archive].submit(_look, scene, site, sensor) for scene in scenes]
+        # disable=None: no bar where nobody watches.
+        bar = tqdm(futures, unit="scene", desc=f"look at {sensor['name']}", disable=None)
+        for number, (scene, future) in enumerate(zip(scenes, bar, strict=True), start=1):
+            looks[scene.key] = future.result()
+            if number % TOLD == 0 or number == len(scenes):
+                logger.info("%s: %s of %s scenes looked at", sensor["name"], number, len(scenes))
+    finally:
+        for pool in pools.values():
+            pool.shutdown(cancel_futures=True)
+    return looks
 
 
 def _one_track(day: list[Scene], looks: list[_Look]) -> list[_Look]:
@@ -153,69 +204,60 @@ def _judge_day(day: list[Scene], looks: list[_Look], min_clear: float) -> list[d
             reason = "no clear pixel over the site"
         facts = (scene.sensor, scene.id, scene.date, scene.datetime, scene.platform, scene.collection)
         shares = (f"{share:.4f}" for share in (look.covered, look.share, together))
-        rows.append(dict(zip(COLUMNS, (*facts, *shares, int(not reason), reason), strict=True)))
+        cloud = cloud_cover(scene.item)
+        whence = (scene.archive, "" if cloud is None else f"{cloud:.2f}")
+        rows.append(dict(zip(COLUMNS, (*facts, *shares, int(not reason), reason, *whence), strict=True)))
     return rows
 
 
 def _look(scene: Scene, site: dict[str, Any], sensor: dict[str, Any]) -> _Look:
-    # Without a mask the first band tells what was seen, and a scene that lacks a band (one polarisation) cannot serve.
+    mask = mask_of(scene.item, sensor, site)
+    bounds = tuple(site["bounds"])
     try:
-        assets = [find_asset(scene.item, sensor, band) for band in mask_bands(sensor) or sensor["bands"]]
+        # A scene that lacks a band (one polarisation), or whose numbers nobody can read, cannot serve.
+        assets = {band: find_asset(scene.item, sensor, band) for band in mask_bands({"mask": mask}) or sensor["bands"]}
+        first = next(iter(assets.values()))
+        rule = sensor["collections"][scene.collection]["encoding"]
+        # What is data does not depend on an offset, which the pixels may have to tell.
+        encoding = None if mask else find_encoding(rule, scene.item, first, {**site, "sentinel2_offset": "none"})
     except InputError as error:
-        if sensor.get("mask"):
+        # A user's own catalogue can be mended; of an archive's one item must not stop the search.
+        if mask and not any(is_url(asset["href"]) for asset in scene.item["assets"].values()):
             raise
         return _Look(error.found)
     try:
-        read = [_window(asset, scene, site) for asset in (assets if sensor.get("mask") else assets[:1])]
+        wanted = assets if mask else dict(list(assets.items())[:1])
+        read = {band: read_asset(asset, scene.item, bounds, site["crs"], MARGIN) for band, asset in wanted.items()}
     except InputError as error:
-        if not is_url(assets[0]["href"]):
+        if not is_url(first["href"]):
             raise
-        # Archives on the net have dead links; one must not stop the search. The signed link stays out of the log.
-        logger.warning("%s: %s cannot be read (%s)", scene.id, assets[0]["href"], type(error.__cause__).__name__)
-        return _Look(f"its {'mask' if sensor.get('mask') else 'data'} cannot be read or does not cover the site")
-    bounds, (first, grid) = tuple(site["bounds"]), read[0]
-    if sensor.get("mask"):
-        kind, dilation = sensor["mask"]["kind"], float(site.get("mask_dilation_m", DILATION))
-        mask = join([values for values, _ in read], kind)
-        covered, clear = over_site(mask, grid, kind, site["crs"], bounds, dilation)
-    else:
-        rule = sensor["collections"][scene.collection]["encoding"]
-        held = np.isfinite(decode(first, find_encoding(rule, scene.item, assets[0], site)))
-        covered = clear = site_flags(held, grid, site["crs"], bounds)
+        # Archives on the net have dead links; one must not stop the search.
+        logger.warning("%s: %s", scene.id, error.found)
+        return _Look(f"its {'mask' if mask else 'data'} cannot be read or does not cover the site")
+    if mask:
+        covered, clear = scene_over_site(mask, {band: (values, grid) for band, (values, grid, _) in read.items()}, site)
+    elif encoding:
+        values, grid, _ = next(iter(read.values()))
+        covered = clear = site_flags(np.isfinite(decode(values, encoding)), grid, site["crs"], bounds)
     return _Look("" if covered.any() else "no data over the site", float(covered.mean()), clear)
 
 
-def _window(asset: dict[str, Any], scene: Scene, site: dict[str, Any]) -> tuple[NDArray[Any], GeoBox]:
-    href = readable(asset, scene.item["properties"])
-    values, grid, _ = read_window(href, tuple(site["bounds"]), site["crs"], MARGIN)
-    return values, grid
-
-
-def _require_clear(catalog: str, site: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    for name, group in groupby(rows, key=lambda row: str(row["sensor"])):
-        own = list(group)
-        if not any(row["kept"] for row in own):
-            best = max(own, key=lambda row: (float(row["day_clear"]), float(row["clear"])))
-            raise InputError(
-                f"All {len(own)} scenes of {name} in {catalog} are refused over site {site['name']}; the best is "
-                f"{best['scene']}: {best['reason']}",
-                f"lower `min_clear:`, widen `period:` or shorten `exclude:` in config/sites/{site['name']}.yaml",
-            )
-
-
-def _relative(item: dict[str, Any], folder: Path) -> dict[str, Any]:
-    assets = {}
-    for key, asset in item["assets"].items():
-        href = asset["href"]
-        # Relative links keep the manifest true when the whole folder is moved or run elsewhere.
-        assets[key] = {**asset, "href": href if is_url(href) else os.path.relpath(href, folder)}
-    return {**item, "assets": assets}
+def _require_clear(site: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    if not any(row["kept"] for row in rows):
+        best = max(rows, key=lambda row: (float(row["day_clear"]), float(row["clear"])))
+        archives = ", ".join(dict.fromkeys(str(row["archive"]) for row in rows))
+        raise InputError(
+            f"All {len(rows)} scenes of {best['sensor']} in {archives} are refused over site {site['name']}; the best "
+            f"is {best['scene']}: {best['reason']}",
+            f"lower `min_clear:`, raise `max_cloud:`, widen `period:` or shorten `exclude:` in "
+            f"config/sites/{site['name']}.yaml",
+        )
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0], snakemake.threads):
         find_scenes(
-            catalog=snakemake.params.catalog,
+            sources=snakemake.params.sources,
             site=snakemake.params.site,
             sensors=snakemake.params.sensors,
             scenes=Path(snakemake.output.scenes),

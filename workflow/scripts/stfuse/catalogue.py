@@ -1,4 +1,4 @@
-"""Searching STAC catalogues, static ones and APIs, and reading what their links lead to.
+"""Searching catalogues: static ones, APIs, buckets and the user's sheet, and which of their items count.
 
 Items are returned as plain JSON with absolute, unsigned links.
 """
@@ -6,39 +6,34 @@ Items are returned as plain JSON with absolute, unsigned links.
 from __future__ import annotations
 
 import json
-import logging
 import math
-import os
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import pystac
+import requests
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry, box
 from pystac.errors import STACError
+from pystac.stac_io import DefaultStacIO
 
+from stfuse.access import is_url
+from stfuse.archives import Source
 from stfuse.checks import require_outline
 from stfuse.errors import InputError
+from stfuse.patience import PASSING, ArchiveDownError, Session, brief
+from stfuse.redaction import redacted
 from stfuse.scenes import acquired
+from stfuse.stored import projection
 
-logger = logging.getLogger(__name__)
-
-PAGE = 100  # items per page of an API: larger pages fail on some services
-TIMEOUT = 60  # seconds
-
-
-def is_url(href: str) -> bool:
-    """Whether a link leads to the network."""
-    return urlparse(href).scheme in ("http", "https", "s3")
+Box = tuple[float, float, float, float]
+Collections = Mapping[str, Mapping[str, Any]]
 
 
-def site_area(crs: str, bounds: tuple[float, float, float, float]) -> Geometry:
+def site_area(crs: str, bounds: Box) -> Geometry:
     """The site's outline in degrees of longitude and latitude.
 
     Raises
@@ -50,43 +45,75 @@ def site_area(crs: str, bounds: tuple[float, float, float, float]) -> Geometry:
     return box(*bounds, crs).to_crs("EPSG:4326", resolution=(bounds[2] - bounds[0]) / 8)
 
 
-def read_json(href: str) -> dict[str, Any]:
-    """Read a JSON document from a path or URL.
+def read_root(href: str) -> dict[str, Any]:
+    """Read the root of a catalogue from a path or URL.
 
     Raises
     ------
+    ArchiveDownError
+        If it is on the net and nothing answers.
     InputError
         If it is not there or is no JSON.
     """
     try:
-        if is_url(href):
-            with urllib.request.urlopen(href, timeout=TIMEOUT) as answer:
-                text = answer.read().decode()
-        else:
-            text = Path(href).read_text()
-        return dict(json.loads(text))
-    except (OSError, urllib.error.URLError) as error:
+        return dict(json.loads(_read_url(href) if is_url(href) else Path(href).read_text()))
+    except requests.HTTPError as error:
+        status = getattr(error.response, "status_code", 0)
+        if status in PASSING:
+            raise ArchiveDownError(href, href, f"HTTP {status}") from error
+        raise _not_found(href, f"HTTP {status}") from error
+    except requests.RequestException as error:
+        raise ArchiveDownError(href, href, brief(error)) from error
+    except OSError as error:
+        raise _not_found(href, str(error)) from error
+    except (ValueError, TypeError) as error:
         raise InputError(
-            f"Catalogue {href} was not found ({error})",
-            "correct `catalog:` of the site or `data:` in config.yaml"
-            + (", and see that the network is there" if is_url(href) else ""),
+            f"{redacted(href)} is no STAC catalogue ({error})", "give the root catalogue's JSON"
         ) from error
-    except ValueError as error:
-        raise InputError(f"{href} is no STAC catalogue ({error})", "give the root catalogue's JSON") from error
+
+
+def _not_found(href: str, why: str) -> InputError:
+    return InputError(
+        f"Catalogue {redacted(href)} was not found ({why})",
+        "correct `catalog:` of the site, `url:` of the archive's file, or `data:` in config.yaml",
+    )
+
+
+def _read_url(href: str) -> str:
+    with Session() as session:
+        answer = session.get(href)
+    answer.raise_for_status()
+    return answer.content.decode()
+
+
+class _Io(DefaultStacIO):
+    """Reads the files of a static catalogue, from the net with retries and timeouts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session = Session()
+
+    def read_text_from_href(self, href: str) -> str:
+        if not is_url(href):
+            return super().read_text_from_href(href)
+        answer = self.session.get(href)
+        answer.raise_for_status()
+        return answer.content.decode()
 
 
 def search(
-    href: str,
-    collections: Mapping[str, Mapping[str, Any]],
+    source: Source | str,
+    collections: Collections,
     area: Geometry,
     period: tuple[str, str],
+    ids: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[list[dict[str, Any]], str]:
     """Items of the named collections that touch an area within a period, by the days on which they were acquired.
 
     Parameters
     ----------
-    href : str
-        Path or URL of a static catalogue, or URL of a STAC API.
+    source : Source or str
+        Where to look; a str is the path or URL of a static catalogue, or the URL of a STAC API.
     collections : mapping of name to settings
         As in a sensor file: ``wider: {degrees, days}`` tells how far the collection's outlines and dates may be off.
         It is searched so much more widely, and what does not fit is dropped.
@@ -94,6 +121,8 @@ def search(
         In longitude and latitude.
     period : (first day, last day)
         ISO dates, both included.
+    ids : mapping of collection to ids, optional
+        Of these collections an API is asked for the named items alone.
 
     Returns
     -------
@@ -104,21 +133,56 @@ def search(
 
     Raises
     ------
+    ArchiveDownError
+        If an archive on the net does not answer as it should.
     InputError
         If the catalogue cannot be read.
     """
-    root = read_json(href)
-    if is_url(href) and "conformsTo" in root:
-        found = _api_items(href, collections, area, period)
-        touching = [item for item in found if _touches(item, area, _degrees(collections, item))]
-        items = [item for item in touching if period[0] <= (_day(item) or period[0]) <= period[1]]
-        return items, f"the API was asked for {list(collections)}"
+    source = Source.of(source) if isinstance(source, str) else source
+    if source.kind == "bucket":
+        from stfuse.bucket import search_bucket  # only here, as the API below: each is needed for its archive alone
+
+        found = search_bucket(source, area, period) if source.collection in collections else []
+        return _fitting(found, collections, area, period), f"the bucket holds {source.collection} alone"
+    root = read_root(source.href)
+    if is_url(source.href) and "conformsTo" in root:
+        found, looked = _search_api(source, collections, area, period, ids or {})
+        return _fitting(found, collections, area, period), looked
     if root.get("type") not in ("Catalog", "Collection"):
-        raise InputError(f"{href} is no STAC catalogue", "give the root catalogue's JSON")
-    every = list(_static_items(href, list(collections)))
+        raise InputError(f"{redacted(source.href)} is no STAC catalogue", "give the root catalogue's JSON")
+    every = list(_static_items(source.href, root, list(collections)))
     touching = [item for item in every if _touches(item, area, _degrees(collections, item))]
     inside = [item for item in touching if period[0] <= _day(item) <= period[1]]
     return inside, _what_was_there(every, touching, list(collections), area, period)
+
+
+def _fitting(
+    found: list[dict[str, Any]], collections: Collections, area: Geometry, period: tuple[str, str]
+) -> list[dict[str, Any]]:
+    touching = [item for item in found if _touches(item, area, _degrees(collections, item))]
+    return [item for item in touching if period[0] <= (_day(item) or period[0]) <= period[1]]
+
+
+def _search_api(
+    source: Source,
+    collections: Collections,
+    area: Geometry,
+    period: tuple[str, str],
+    ids: Mapping[str, Sequence[str]],
+) -> tuple[list[dict[str, Any]], str]:
+    from stfuse.stac_api import Api
+
+    api, found = Api(source), []
+    known = [name for name in collections if api.has(name)]
+    for name in known:
+        if name in ids:
+            found += api.named(name, ids[name])
+            continue
+        wider = collections[name].get("wider", {})
+        around = _box_around(area, float(wider.get("degrees", 0)))
+        found += api.within(name, around, _days_around(period, int(wider.get("days", 0))))
+    looked = f"the API was asked for {known}" if known else f"the API has none of the collections {list(collections)}"
+    return [{**item, "links": []} for item in found], looked
 
 
 def _what_was_there(
@@ -174,8 +238,7 @@ def _touches(item: dict[str, Any], area: Geometry, degrees: float) -> bool:
 
 def _grid_touches(properties: dict[str, Any], area: Geometry) -> bool | None:
     """Whether the grid that an item states reaches the area, None if it states none."""
-    epsg = properties.get("proj:epsg")
-    crs = properties.get("proj:code") or (f"EPSG:{epsg}" if epsg else properties.get("proj:wkt2"))
+    crs = projection({"properties": properties})
     shape, transform = properties.get("proj:shape"), properties.get("proj:transform")
     if not (crs and shape and transform):
         return None
@@ -183,7 +246,7 @@ def _grid_touches(properties: dict[str, Any], area: Geometry) -> bool | None:
     return bool(area.to_crs(crs).intersects(extent))
 
 
-def _static_items(href: str, collections: list[str]) -> Iterator[dict[str, Any]]:
+def _static_items(href: str, root: Mapping[str, Any], collections: list[str]) -> Iterator[dict[str, Any]]:
     def walk(catalog: pystac.Catalog) -> Iterator[pystac.Item]:
         if isinstance(catalog, pystac.Collection) and catalog.id not in collections:
             return  # not even its items' files are opened
@@ -192,26 +255,25 @@ def _static_items(href: str, collections: list[str]) -> Iterator[dict[str, Any]]
             yield from walk(child)
 
     try:
-        for item in walk(pystac.Catalog.from_file(href) if not _is_collection(href) else _collection(href)):
-            yield _as_json(item)
+        kind = pystac.Collection if root["type"] == "Collection" else pystac.Catalog
+        for item in map(_as_json, walk(kind.from_file(href, stac_io=_Io()))):
+            if item["collection"] in collections:
+                yield item
+    except requests.RequestException as error:
+        raise ArchiveDownError(href, href, brief(error)) from error
     except (STACError, OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"Catalogue {href} cannot be read to its end ({error})", "mend the link or file that the message names"
+            f"Catalogue {redacted(href)} cannot be read to its end ({error})",
+            "mend the link or file that the message names",
         ) from error
     except Exception as error:  # pystac wraps what urllib says in a bare Exception
         if type(error) is not Exception:
             raise
-        raise InputError(f"Catalogue {href} cannot be read to its end ({error})", "try again later") from error
-
-
-def _is_collection(href: str) -> bool:
-    return read_json(href).get("type") == "Collection"
-
-
-def _collection(href: str) -> pystac.Catalog:
-    return pystac.Collection.from_file(href)
+        raise InputError(
+            f"Catalogue {redacted(href)} cannot be read to its end ({error})", "try again later"
+        ) from error
 
 
 def _as_json(item: pystac.Item) -> dict[str, Any]:
@@ -219,27 +281,6 @@ def _as_json(item: pystac.Item) -> dict[str, Any]:
     collection = item.collection_id or (item.get_collection() or pystac.Catalog("none", "")).id
     item.clear_links()
     return {**item.to_dict(include_self_link=False, transform_hrefs=False), "collection": collection}
-
-
-def _api_items(
-    href: str, collections: Mapping[str, Mapping[str, Any]], area: Geometry, period: tuple[str, str]
-) -> Iterator[dict[str, Any]]:
-    import pystac_client  # only here: it costs start-up time that a static catalogue does not need
-    import requests
-    from pystac_client.exceptions import APIError
-
-    try:
-        client = pystac_client.Client.open(href)
-        known = {collection.id for collection in client.get_collections()}
-        for name in [c for c in collections if c in known]:
-            # One collection a request, in small pages: what the services bear under load.
-            wider = collections[name].get("wider", {})
-            days = "/".join(_days_around(period, int(wider.get("days", 0))))
-            around = _box_around(area, float(wider.get("degrees", 0)))
-            found = client.search(collections=[name], bbox=around, datetime=days, limit=PAGE)
-            yield from ({**item, "links": []} for item in found.items_as_dicts())
-    except (APIError, requests.RequestException, STACError) as error:
-        raise InputError(f"STAC API {href} did not answer the search ({error})", "try again later") from error
 
 
 def _days_around(period: tuple[str, str], days: int) -> tuple[str, str]:
@@ -251,25 +292,4 @@ def _box_around(area: Geometry, degrees: float) -> tuple[float, float, float, fl
     """West, south, east, north of an area, widened by degrees of latitude and as many kilometres of longitude."""
     west, south, east, north = area.boundingbox.bbox
     sideways = degrees / max(math.cos(math.radians(max(abs(south), abs(north)))), 0.1)
-    return west - sideways, south - degrees, east + sideways, north + degrees
-
-
-def readable(asset: dict[str, Any], properties: dict[str, Any]) -> str:
-    """The link of an asset made ready for GDAL: signed where the archive asks for it, never to be stored.
-
-    Also sets the environment that GDAL's network drivers read, without overruling the user's.
-    """
-    href = str(asset["href"])
-    if not is_url(href):
-        return href
-    os.environ.setdefault("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")
-    os.environ.setdefault("GDAL_HTTP_MAX_RETRY", "4")
-    os.environ.setdefault("GDAL_HTTP_RETRY_DELAY", "2")
-    if asset.get("storage:requester_pays", properties.get("storage:requester_pays")):
-        os.environ.setdefault("AWS_REQUEST_PAYER", "requester")
-    if (urlparse(href).hostname or "").endswith(".blob.core.windows.net"):
-        import planetary_computer  # only here: it costs start-up time
-
-        # Tokens last minutes, so each job signs what it reads when it reads it.
-        return str(planetary_computer.sign(href))
-    return href
+    return max(west - sideways, -180), max(south - degrees, -90), min(east + sideways, 180), min(north + degrees, 90)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,34 @@ COARSEST = 10.0
 The pointing of such sensors is known to a tenth of their pixel (MODIS: 50 m), better than edges so blurred tell, and a
 site has too few of their pixels.
 """
+
+
+NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+
+
+def safe_name(text: str, what: str) -> str:
+    """A name that came from outside, which may become a file's name.
+
+    Parameters
+    ----------
+    text : str
+        Id of a scene, name of a collection, member of an archive, ...
+    what : str
+        What it names, for the message.
+
+    Raises
+    ------
+    InputError
+        If it is empty, longer than 200 characters, holds others than letters, digits, ``.``, ``_`` and ``-``, does not
+        begin with a letter or digit, or holds ``..``.
+    """
+    if not isinstance(text, str) or not NAME.fullmatch(text):
+        shown = text if len(str(text)) <= 80 else f"{str(text)[:80]}..."
+        raise InputError(
+            f"{what} is named {shown!r}, which is no name that a file may bear",
+            "give it at most 200 letters, digits, `.`, `_` and `-`, a letter or digit first and no `..`",
+        )
+    return text
 
 
 def require_outline(crs: str, bounds: tuple[float, float, float, float]) -> None:

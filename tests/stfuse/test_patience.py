@@ -1,0 +1,66 @@
+"""Requests that wait as long as they should, and errors that say in one line what went wrong."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import requests
+from pystac_client.exceptions import APIError
+from urllib3.exceptions import MaxRetryError, ReadTimeoutError
+
+from stac_server import Answer, faulty_api
+from stfuse import patience
+from stfuse.patience import ArchiveDownError, Session, brief, retries
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pauses of our own."""
+    monkeypatch.setattr(patience, "BACKOFF", 0.0)
+    monkeypatch.setattr(patience, "TRIES", 2)
+
+
+def test_a_session_repeats_what_passes_and_gives_the_last_answer_as_it_is() -> None:
+    with (
+        faulty_api(lambda query, number, url: Answer({"n": number}, 503 if number < 3 else 200)) as api,
+        Session() as session,
+    ):
+        assert session.get(f"{api.url}/search").json() == {"n": 3}
+    with faulty_api(lambda *_: Answer({}, 502)) as api, Session() as session:
+        assert session.post(f"{api.url}/search", json={}).status_code == 502
+        assert len(api.asked) == 3
+
+
+def test_a_session_never_waits_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "TIMEOUT", (1.0, 0.2))
+    monkeypatch.setattr(patience, "TRIES", 0)
+    with faulty_api(lambda *_: Answer({}, pause=0.8)) as api, Session() as session:
+        with pytest.raises(requests.ConnectionError, match="timed out"):
+            session.get(f"{api.url}/search")
+        assert session.get(f"{api.url}/search", timeout=5).status_code == 200
+
+
+def test_a_pause_that_is_asked_for_is_kept_but_not_for_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert retries().parse_retry_after("7") == 7
+    assert retries().parse_retry_after("86400") == patience.LONGEST == 600
+    monkeypatch.setattr(patience, "LONGEST", 1)
+    with faulty_api(lambda query, number, url: Answer({}, 429 if number == 1 else 200, Retry_After="3600")) as api:
+        start = time.monotonic()
+        with Session() as session:
+            assert session.get(f"{api.url}/search").status_code == 200
+    assert 1 <= time.monotonic() - start < 20
+
+
+def test_errors_are_one_short_line_without_markup_or_secrets() -> None:
+    page = APIError("<html>\n<h1>Bad\n gateway</h1>" + "x" * 500)
+    page.status_code = 502
+    assert brief(page).startswith("HTTP 502 Bad gateway")
+    assert len(brief(page)) < 200
+    cause = ReadTimeoutError(None, "/search", "Read timed out. (read timeout=60)")  # type: ignore[arg-type]
+    slow = requests.ConnectionError(MaxRetryError(None, "https://e.org/search?sig=SECRET", cause))  # type: ignore[arg-type]
+    assert "Read timed out. (read timeout=60" in brief(slow)
+    refused = requests.HTTPError("403 Client Error for url: https://e.org/v1?token=SECRET")
+    assert brief(refused) == "403 Client Error for url: https://e.org/v1"
+    assert brief(KeyError()) == "KeyError"
+    assert "SECRET" not in brief(slow) + str(ArchiveDownError("n", "https://e.org/v1?key=SECRET", "x"))

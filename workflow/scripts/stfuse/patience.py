@@ -1,0 +1,76 @@
+"""How long one waits for an archive: retries and timeouts of every plain HTTP request."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util.retry import Retry
+
+from stfuse.errors import InputError
+from stfuse.redaction import redacted
+
+TRIES = 5
+"""Requests that are repeated before an archive counts as down."""
+BACKOFF = 1.0  # seconds before the second repetition; twice as long before each further one
+LONGEST = 600  # seconds that a Retry-After is obeyed
+TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two bytes of an answer
+PASSING = (429, 500, 502, 503, 504)
+"""Answers that pass: too many requests, and a server's own faults."""
+
+
+class ArchiveDownError(InputError):
+    """An archive did not answer as it should, which another one may.
+
+    Parameters
+    ----------
+    name, href, why : str
+    """
+
+    def __init__(self, name: str, href: str, why: str) -> None:
+        what = redacted(name) if name == href else f"{name} ({redacted(href)})"
+        cure = "see that the network is there and try again later, or name a second archive in the site's `catalog:`"
+        super().__init__(f"Archive {what} did not answer the search: {why}", cure)
+
+
+def retries() -> Retry:
+    """The retries of one request: what passes is asked again, with the pause that the archive asks for.
+
+    Searches are POST requests that change nothing, so they are repeated too. The last answer is given back as it is.
+    """
+    return Retry(
+        total=TRIES,
+        status_forcelist=PASSING,
+        allowed_methods=None,
+        backoff_factor=BACKOFF,
+        backoff_jitter=BACKOFF / 4,
+        backoff_max=60,
+        raise_on_status=False,
+        retry_after_max=LONGEST,
+    )
+
+
+def brief(error: Exception) -> str:
+    """What went wrong in one line; services put whole pages into their errors."""
+    status = getattr(error, "status_code", None)
+    text = redacted(str(error)).split("(Caused by ")[-1]  # what urllib3 puts before it is the address once more
+    text = re.sub(r"<[^>]*>|HTTPS?Connection(Pool)?\([^)]*\): ", " ", text)
+    text = re.sub(r"^\w+Error\(", "", re.sub(r"\s+", " ", text)).strip(' ")')
+    return " ".join(filter(None, (f"HTTP {status}" if status else "", text[:160]))) or type(error).__name__
+
+
+class Session(requests.Session):
+    """A session that repeats what fails in passing and never waits without end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, HTTPAdapter(max_retries=retries()))
+
+    def request(self, *args: Any, **settings: Any) -> requests.Response:
+        """The same as the library's, with a timeout unless one is given."""
+        if settings.get("timeout") is None:
+            settings["timeout"] = TIMEOUT
+        return super().request(*args, **settings)
