@@ -13,7 +13,8 @@
 #   results/series/{experiment}/{site}/{source}/seed{seed}.nc                the dense NDVI series
 #   results/phenology/{experiment}/{site}/{source}/seed{seed}.tif            transition dates
 #   results/figures/{experiment}/{site}/{name}.png, results/tables/...       what a person looks at
-#   results/figures/{site}/{name}.png                                        a site's scenes, quality, year, sensors
+#   results/figures/{site}/{name}.png                                        a site's scenes, agreement, accuracy, year, sensors
+#   results/tables/{site}/scenes.csv                                         every scene: kept or dropped and why, what was done
 #   results/{report}.html                                                    everything on one page
 #
 # trainset = a site, or `pooled`; source = a method's series, or one sensor's alone.
@@ -27,6 +28,13 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+
+
+# What archives bear is no matter of cores: a limit of its own, which `--resources downloads=N` overrules.
+if "downloads" not in workflow.global_resources:
+    workflow.register_resource("downloads", config["downloads"])
+
+
 include: "workflow/rules/simulated.smk"
 include: "workflow/rules/raw.smk"
 include: "workflow/rules/ard.smk"

@@ -139,3 +139,12 @@ def test_pixels_that_do_not_decide_stop_it_and_the_site_can_decide(archive: Path
     assert "sentinel2_offset: apply" in message
     out = get(archive, site={**SITE, "sentinel2_offset": "none"})
     assert json.loads((out / "scene.json").read_text())["bands"]["red"]["offset"] == 0.0
+
+
+def test_numbers_that_no_land_has_are_refused(archive: Path) -> None:
+    """An offset taken off twice, as where an archive's flags are wrong."""
+    values = np.full((200, 200), 400, np.uint16)
+    write_tif(archive / "sentinel-2-l2a" / "S2_A" / "red.tif", values, 10, margin=88)
+    message = fails(archive)
+    assert "Half of the land of S2_A has a red reflectance below" in message
+    assert "sentinel2_offset" in message

@@ -1,19 +1,25 @@
-"""A job keeps to its threads, also where numba was imported before it began."""
+"""A job keeps to its threads, also where numba was imported before it began, writes no secrets, and can be resumed."""
 
 import logging
 import os
+import sys
+import threading
 
 import numba
 import pytest
 
-from stfuse.job import job
+from stfuse.errors import InputError
+from stfuse.job import job, resumed
 
 
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch):
     monkeypatch.setattr(os, "environ", dict(os.environ))
     handlers, level, threads = logging.root.handlers[:], logging.root.level, numba.get_num_threads()
+    hooks = sys.excepthook, threading.excepthook
     yield
+    sys.excepthook, threading.excepthook = hooks
+    logging.captureWarnings(False)
     logging.root.handlers[:], logging.root.level = handlers, level
     numba.set_num_threads(threads)
 
@@ -39,3 +45,60 @@ def test_job_holds_numba_to_its_threads_before_and_after_kernels_ran(tmp_path):
 def test_job_asks_numba_for_no_more_threads_than_it_has(tmp_path):
     with job(str(tmp_path / "log"), 1000):
         assert numba.get_num_threads() == numba.config.NUMBA_NUM_THREADS
+
+
+def test_a_job_writes_no_secret_to_its_log_or_to_stderr(tmp_path, capsys):
+    with pytest.raises(OSError, match="SECRET3"), job(str(tmp_path / "log"), 1):
+        log_and_fail()
+    sys.excepthook(OSError, OSError("https://x.org/c?sig=SECRET4"), None)
+    threading.excepthook(threading.ExceptHookArgs((OSError, OSError("https://x.org/d?sig=SECRET5"), None, None)))
+    said, log = capsys.readouterr().err, (tmp_path / "log").read_text()
+    assert "SECRET" not in said + log
+    assert all(link in log for link in ("GET https://x.org/a", "https://x.org/b"))
+    assert all(link in said for link in ("OSError: https://x.org/c", "OSError: https://x.org/d"))
+
+
+def log_and_fail():
+    logging.getLogger("rasterio._env").warning("GET %s", "https://x.org/a?sig=SECRET1")
+    logging.getLogger("py.warnings").warning("https://me:SECRET2@x.org/")
+    fail_with("https://x.org/b?sig=SECRET3")
+
+
+def fill_and_fail(part):
+    (part / "red.tif").write_text("red")
+    fail_with("cut")
+
+
+def fail_with(text):
+    raise OSError(text)
+
+
+def test_what_a_user_can_cure_is_said_without_a_secret(tmp_path):
+    with pytest.raises(SystemExit) as ended, job(str(tmp_path / "log"), 1):
+        raise InputError("https://x.org/a?sig=SECRET is not there", "wait")
+    assert str(ended.value) == "Error: https://x.org/a is not there. Cure: wait."
+    assert "SECRET" not in (tmp_path / "log").read_text()
+
+
+def test_a_resumed_folder_outlives_a_failure_and_takes_its_name_when_it_is_whole(tmp_path):
+    target = tmp_path / "scene"
+    with pytest.raises(OSError, match="cut"), resumed(target) as part:
+        fill_and_fail(part)
+    assert not target.exists()
+    with resumed(target) as part:
+        assert (part / "red.tif").read_text() == "red"
+        (part / "nir.tif").write_text("nir")
+    assert sorted(path.name for path in target.iterdir()) == ["nir.tif", "red.tif"]
+    assert [path.name for path in tmp_path.iterdir()] == ["scene"]
+
+
+def test_a_resumed_folder_replaces_an_old_one_and_leaves_no_empty_one_behind(tmp_path):
+    target = tmp_path / "scene"
+    target.mkdir()
+    (target / "old").write_text("old")
+    with pytest.raises(OSError, match="cut"), resumed(target):
+        fail_with("cut")
+    assert [path.name for path in tmp_path.iterdir()] == ["scene"]
+    with resumed(target) as part:
+        (part / "new").write_text("new")
+    assert [path.name for path in target.iterdir()] == ["new"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from xml.sax.saxutils import escape
 
 import numpy as np
 import rasterio
@@ -12,27 +15,35 @@ import rasterio.warp
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
+from stfuse.access import gdal_options, href_of, kind_of
 from stfuse.errors import InputError
+from stfuse.headers import complaints, require_whole
 from stfuse.job import whole
 from stfuse.raster import REMAKE
+from stfuse.redaction import redacted
+
+Json = Mapping[str, Any]
+Result = TypeVar("Result")
 
 
 def read_window(
-    href: str, bounds: tuple[float, float, float, float], crs: str, margin: int
+    href: str, bounds: tuple[float, float, float, float], crs: str, margin: int, band: int = 1
 ) -> tuple[NDArray[Any], GeoBox, dict[str, Any]]:
-    """Read, as delivered, the part of an archive's single-band raster that covers a box.
+    """Read, as delivered, the part of one band of an archive's raster that covers a box.
 
     Parameters
     ----------
     href : str
-        Path or URL of the raster.
+        Path or unsigned URL of the raster.
     bounds : (left, bottom, right, top)
         In units of `crs`; turned into the raster's own CRS.
     margin : int
         Extra pixels on every side, as far as the raster reaches.
+    band : int
+        Which of the raster's bands, from 1.
 
     Returns
     -------
@@ -44,34 +55,145 @@ def read_window(
     Raises
     ------
     InputError
-        If the raster is missing, damaged, without CRS, or does not touch the box.
+        If the raster is missing, damaged, without CRS or that band, or does not touch the box.
     """
+    return read_asset({"href": href, "stfuse:band": band}, {}, bounds, crs, margin)
+
+
+def read_asset(
+    asset: Json,
+    item: Json,
+    bounds: tuple[float, float, float, float],
+    crs: str,
+    margin: int,
+) -> tuple[NDArray[Any], GeoBox, dict[str, Any]]:
+    """The same of what an asset of a STAC item links to, signed and paid for as its archive asks.
+
+    Over the network only the header and the window's tiles are read, and read again as long as what failed may pass.
+    ``stfuse:band`` of the asset tells which band of a file of several holds it, from 1.
+
+    Parameters
+    ----------
+    asset, item : mapping
+        STAC JSON, links unsigned.
+
+    Raises
+    ------
+    InputError
+        As `read_window`; the message holds no signature.
+    """
+    band = int(asset.get("stfuse:band", 1))
+    where = redacted(href_of(asset))
+
+    def attempt(link: str, again: bool) -> tuple[NDArray[Any], GeoBox, dict[str, Any]]:
+        try:
+            options = gdal_options(asset, item, again)
+            with complaints() as lost, rasterio.Env(**options), rasterio.open(link) as source:
+                require_whole(lost)
+                read = _windowed(source, where, bounds, crs, margin, band)
+                require_whole(lost)
+                return read
+        except RasterioError as error:
+            raise OSError(_chain(error)) from error
+
+    return _from_anywhere(attempt, asset, item)
+
+
+def _from_anywhere(attempt: Callable[[str, bool], Result], asset: Json, item: Json) -> Result:
+    """Read from the network as often as it takes, from a disk once."""
+    if kind_of(asset, item) != "local":
+        from stfuse.asking import patiently  # only here: it costs start-up time that local files do not need
+
+        return patiently(attempt, asset, item)
     try:
-        with rasterio.open(href) as source:
-            if source.crs is None:
-                raise InputError(
-                    f"{href} has no coordinate reference system", "ask the archive, or set it with gdal_edit.py -a_srs"
-                )
-            box = rasterio.warp.transform_bounds(crs, source.crs, *bounds)
-            window = _pixel_window(source, box, margin)
-            if window is None:
-                raise InputError(
-                    f"{href} does not cover the site: bounds {tuple(source.bounds)}, site {box} in {source.crs}",
-                    "correct the site's bounds or CRS, or take another tile",
-                )
-            values = source.read(1, window=window)
-            grid = GeoBox(values.shape, source.window_transform(window), _name_of(source.crs.to_wkt()))
-            stated = {
-                "dtype": source.dtypes[0],
-                "nodata": source.nodata,
-                "scale": source.scales[0],
-                "offset": source.offsets[0],
-            }
-            return values, grid, stated
-    except RasterioError as error:
+        return attempt(href_of(asset), False)
+    except OSError as error:
         raise InputError(
-            f"{href} cannot be read ({error})", "fetch the file again; if it is the archive's own, report it there"
+            f"{href_of(asset)} cannot be read ({error})",
+            "fetch the file again; if it is the archive's own, report it there",
         ) from error
+
+
+def _chain(error: BaseException) -> str:
+    """What an error says, with what it came of: GDAL's reason stands there."""
+    return str(error) if error.__cause__ is None else f"{error} {_chain(error.__cause__)}"
+
+
+def _windowed(
+    source: Any, where: str, bounds: tuple[float, float, float, float], crs: str, margin: int, band: int
+) -> tuple[NDArray[Any], GeoBox, dict[str, Any]]:
+    if source.crs is None:
+        raise InputError(
+            f"{where} has no coordinate reference system", "ask the archive, or set it with gdal_edit.py -a_srs"
+        )
+    if band > source.count:
+        raise InputError(f"{where} has no band {band}, it has {source.count}", "correct the band's number")
+    box = rasterio.warp.transform_bounds(crs, source.crs, *bounds)
+    window = _pixel_window(source, box, margin)
+    if window is None:
+        raise InputError(
+            f"{where} does not cover the site: bounds {tuple(source.bounds)}, site {box} in {source.crs}",
+            "correct the site's bounds or CRS, or take another tile",
+        )
+    values = source.read(band, window=window)
+    grid = GeoBox(values.shape, source.window_transform(window), _name_of(source.crs.to_wkt()))
+    stated = {
+        "dtype": source.dtypes[band - 1],
+        "nodata": source.nodatavals[band - 1],
+        "scale": source.scales[band - 1],
+        "offset": source.offsets[band - 1],
+    }
+    return values, grid, stated
+
+
+ROW = 2**16
+RAW = """<VRTDataset rasterXSize="{row}" rasterYSize="{rows}">
+<VRTRasterBand dataType="Byte" band="1" subClass="VRTRawRasterBand">
+<SourceFilename relativetoVRT="0">{path}</SourceFilename>
+<ImageOffset>0</ImageOffset><PixelOffset>1</PixelOffset><LineOffset>{row}</LineOffset>
+</VRTRasterBand></VRTDataset>"""
+
+
+def read_bytes(asset: Json, item: Json, largest: int) -> bytes:
+    """A small document in an object store, read by GDAL: it signs and pays as for the rasters beside it.
+
+    GDAL takes the bytes for an image without a header, filled up with zeros behind the file's end.
+
+    Parameters
+    ----------
+    asset, item : mapping
+        STAC JSON; the link begins with ``s3://``.
+    largest : int
+        Bytes.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is larger.
+    """
+    from stfuse.asking import PassingError, patiently
+
+    where = redacted(href_of(asset))
+    path = escape(f"/vsis3/{href_of(asset).removeprefix('s3://')}")
+    image = RAW.format(row=ROW, rows=largest // ROW + 1, path=path)
+    settings = {"RAW_CHECK_FILE_SIZE": "NO", "GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE": "ALL"}
+
+    def attempt(_: str, again: bool) -> bytes:
+        try:
+            with warnings.catch_warnings(), rasterio.Env(**gdal_options(asset, item, again), **settings):
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                with rasterio.open(image) as source:
+                    content = bytes(source.read(1).tobytes().rstrip(b"\0"))
+        except RasterioError as error:
+            raise OSError(_chain(error).replace(image, where)) from error
+        if not content or b"\0" in content:
+            raise PassingError("the document did not come whole")
+        return content
+
+    content = patiently(attempt, asset, item)
+    if len(content) > largest:
+        raise InputError(f"{where} is larger than {largest} bytes", "see that the link leads to a document")
+    return content
 
 
 @lru_cache
@@ -132,3 +254,35 @@ def read_stored(path: str | Path) -> tuple[NDArray[Any], GeoBox]:
             return source.read(1), GeoBox.from_rio(source)
     except RasterioError as error:
         raise InputError(f"{path} cannot be read ({error})", REMAKE) from error
+
+
+def describe(href: str) -> list[dict[str, Any]]:
+    """What a raster file of the user's says of each of its bands.
+
+    Parameters
+    ----------
+    href : str
+        Path or URL.
+
+    Returns
+    -------
+    list of dict
+        In the file's order: description (empty where it has none), dtype, nodata, scale, offset.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    asset = {"href": href}
+
+    def attempt(link: str, again: bool) -> list[dict[str, Any]]:
+        try:
+            with rasterio.Env(**gdal_options(asset, {}, again)), rasterio.open(link) as source:
+                parts = (source.descriptions, source.dtypes, source.nodatavals, source.scales, source.offsets)
+                names = ("description", "dtype", "nodata", "scale", "offset")
+                return [dict(zip(names, (of[0] or "", *of[1:]), strict=True)) for of in zip(*parts, strict=True)]
+        except RasterioError as error:
+            raise OSError(_chain(error)) from error
+
+    return _from_anywhere(attempt, asset, {})
