@@ -13,7 +13,6 @@ import pytest
 from scripts.ard import make_ard
 from scripts.ard_bandpass import fit_bandpass
 from scripts.ard_fields import make_fields
-from scripts.ard_quality import collect
 from scripts.raw import fetch
 from scripts.raw_scenes import find_scenes
 from stfuse.errors import InputError
@@ -220,17 +219,6 @@ def test_a_date_that_was_not_moved_is_in_the_log(
         fit_bandpass(pairs, SENSORS["landsat8"], SITE, BANDS, tmp_path / "b.json")
     assert "2020-03-02 on 2020-03-02: moved by (0.0, 0.0) m (" in caplog.text
     assert "left out 2020-03-02" in caplog.text
-
-
-def test_the_quality_rows_become_one_table_with_hazy_days_marked(tmp_path: Path) -> None:
-    for day in range(1, 10):
-        text = f"site,sensor,date,brightness\nx,s,2020-01-0{day},{0.12 if day == 5 else 0.05 + day / 1000}\n"
-        (tmp_path / f"{day}.csv").write_text(text)
-    collect([tmp_path / f"{day}.csv" for day in range(9, 0, -1)], tmp_path / "quality.csv")
-    with (tmp_path / "quality.csv").open() as table:
-        rows = list(csv.DictReader(table))
-    assert [row["date"][-1] for row in rows] == list("123456789")
-    assert [row["date"] for row in rows if row["suspect"]] == ["2020-01-05"]
 
 
 def test_a_field_map_keeps_its_numbers_on_the_site_s_grid(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
+from stfuse.angles import everywhere
 from stfuse.ard import (
     NativeScene,
     RawScene,
@@ -20,8 +21,8 @@ from stfuse.ard import (
     to_grid,
     to_physical,
 )
-from stfuse.grid import degrade, site_grid
-from stfuse.registration import register, register_bands, shift_in_units
+from stfuse.grid import site_grid
+from stfuse.nbar import Correction
 from stfuse.stored import Encoding, to_decibels
 
 GRID = site_grid("EPSG:32631", (0, 0, 600, 600), 30)
@@ -80,6 +81,18 @@ def test_fill_cloud_and_implausible_values_are_unobserved() -> None:
     assert scene.invalid == pytest.approx(2 / (stored.size - 1))
 
 
+def test_reflectance_is_judged_as_it_was_seen_and_then_brought_to_nadir() -> None:
+    stored = np.full(GRID.shape, 11900, np.uint16)
+    stored[0, 0], stored[0, 1] = 0, 2000
+    against = Correction(everywhere((45, 150), (7.5, 330), "item"))
+    plain = to_physical(make_raw(stored, np.full(GRID.shape, 4, np.uint8)), ["red"], 0)
+    scene = to_physical(make_raw(stored, np.full(GRID.shape, 4, np.uint8)), ["red"], 0, nbar=against)
+    # 1.19 is plausible; what becomes of it, 1.24, is no fault of the archive's.
+    np.testing.assert_allclose(scene.bands[0][0], plain.bands[0][0] * 1.04014, rtol=1e-5)
+    assert scene.bands[0][0].dtype == np.float32
+    assert scene.invalid == plain.invalid == pytest.approx(1 / stored.size)
+
+
 def test_a_pixel_unusable_in_one_band_is_unusable_in_all() -> None:
     values = waves(GRID)
     holed = values.copy()
@@ -92,14 +105,6 @@ def test_images_of_one_day_are_averaged_where_they_meet() -> None:
     first = np.array([[[0.2, np.nan, np.nan, 0.2]]], np.float32)
     second = np.array([[[0.4, 0.4, np.nan, np.nan]]], np.float32)
     np.testing.assert_allclose(merge([first, second]), [[[0.3, 0.4, np.nan, 0.2]]], rtol=1e-6)
-
-
-def test_near_infrared_and_red_are_compared_and_for_pan_what_it_spans() -> None:
-    reference = ("blue", "green", "red", "nir", "nir08")
-    assert register_bands(["red", "nir", "nir08"], reference) == [("nir08", ("nir08",)), ("red", ("red",))]
-    assert register_bands(["red", "nir"], reference) == [("nir", ("nir",)), ("red", ("red",))]
-    assert register_bands(["pan"], reference) == [("pan", ("green", "red"))]
-    assert register_bands(["vv"], reference) == []
 
 
 SINUSOIDAL = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
@@ -198,35 +203,3 @@ def test_speckle_has_no_negative_power_however_it_lies() -> None:
     stored = rng.gamma(1.0, 0.1, FINE.shape).astype(np.float32)
     beside = site_grid("EPSG:32631", (103, 104, 503, 504), 10)
     assert (to_grid(to_physical(radar(stored, FINE), ["vv"], 0, "backscatter"), beside, (0.0, 0.0)) > 0).all()
-
-
-@pytest.mark.parametrize(("bands", "pixel"), [(["red"], 30), (["pan"], 15)])
-def test_an_image_beside_its_place_is_brought_back(bands: list[str], pixel: float) -> None:
-    big = (0, 0, 1200, 1200)
-    fine, grid = site_grid("EPSG:32631", big, 5), site_grid("EPSG:32631", big, pixel)
-    blocks = np.random.default_rng(1).uniform(0.05, 0.4, (20, 20))
-    pattern = np.kron(blocks, np.ones((12, 12))).astype(np.float32)
-    # Content 10 m too far east and 5 m too far north.
-    moved = np.roll(pattern, (-1, 2), axis=(0, 1))
-    match = register(degrade(moved[None], fine, grid), bands, grid, (np.stack([pattern] * 2), ("green", "red"), fine))
-    assert match is not None
-    east, north = shift_in_units(match, grid)
-    assert (east, north) == (pytest.approx(-10, abs=0.05 * pixel), pytest.approx(-5, abs=0.05 * pixel))
-
-
-def test_an_image_finer_than_the_reference_is_brought_back_too() -> None:
-    big = (0, 0, 1200, 1200)
-    grid, known = site_grid("EPSG:32631", big, 5), site_grid("EPSG:32631", big, 10)
-    blocks = np.random.default_rng(1).uniform(0.05, 0.4, (20, 20))
-    pattern = np.kron(blocks, np.ones((12, 12))).astype(np.float32)
-    moved = np.roll(pattern, (-1, 2), axis=(0, 1))
-    match = register(moved[None], ["red"], grid, (degrade(pattern[None], grid, known), ("red",), known))
-    assert match is not None
-    assert shift_in_units(match, grid) == (pytest.approx(-10, abs=0.5), pytest.approx(-5, abs=0.5))
-
-
-def test_without_a_common_band_nothing_is_registered() -> None:
-    assert (
-        register(np.zeros((1, *GRID.shape), np.float32), ["vv"], GRID, (np.zeros((1, 60, 60)), ("red",), FINE)) is None
-    )
-    assert shift_in_units(None, GRID) == (0.0, 0.0)

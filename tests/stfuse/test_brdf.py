@@ -59,6 +59,29 @@ def test_the_c_factor_takes_the_model_to_the_zenith():
     np.testing.assert_array_equal(c_factor("nir", sun, 0, turn), np.ones((4, 5)))
 
 
+@pytest.mark.parametrize(
+    ("band", "iso", "geo", "vol"),
+    [
+        ("rededge1", 0.2085, 0.0256, 0.0845),
+        ("rededge2", 0.2316, 0.0273, 0.1003),
+        ("rededge3", 0.2599, 0.0294, 0.1197),
+        ("nir08", 0.3093, 0.0330, 0.1535),
+    ],
+)
+def test_with_the_sun_moved_to_the_zenith_both_kernels_vanish_above(
+    band: str, iso: float, geo: float, vol: float
+) -> None:
+    # c = iso / (iso + vol K_vol + geo K_geo), with the kernels' published values at (30, 10, 90).
+    expected = iso / (iso + vol * -0.032606 + geo * -0.734687)
+    assert c_factor(band, 30, 10, 90, 0) == pytest.approx(expected, abs=2e-6)
+
+
+def test_a_sensor_with_the_sun_in_its_back_sees_too_much() -> None:
+    # Relative azimuth 0: no shadows in view, so the factor is below 1; 180: shadows only.
+    for band in ROY:
+        assert c_factor(band, 45, 7.5, 0) < 0.96 < 1.03 < c_factor(band, 45, 7.5, 180)
+
+
 def test_a_band_without_parameters_is_refused():
     with pytest.raises(ValueError, match="pan"):
         c_factor("pan", 40, 5, 0)

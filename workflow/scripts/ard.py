@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from stfuse.ard import merge_day, to_physical
+from stfuse.ard import merge_day
 from stfuse.bandpass import apply_lines
 from stfuse.bands import BACKSCATTER
 from stfuse.coregistration import Match
 from stfuse.grid import site_grid
 from stfuse.job import job, whole
-from stfuse.masks import DILATION, site_share
+from stfuse.masks import site_share
 from stfuse.raster import read_image, write_image
-from stfuse.rawscene import band_shifts, describe, read_scene
+from stfuse.rawscene import read_native, tell
 from stfuse.registration import register, shift_in_units
 from stfuse.screening import without_missed_clouds
 from stfuse.stored import to_decibels
@@ -25,8 +25,8 @@ from stfuse.task import FloatArray
 logger = logging.getLogger("stfuse.ard")
 
 COLUMNS = (
-    "site", "sensor", "date", "scenes", "clear", "shift_x_m", "shift_y_m", "shift_accepted",
-    "match_before", "match_after",
+    "site", "sensor", "date", "scenes", "platform", "clear", "masks", "nbar",
+    "shift_x_m", "shift_y_m", "shift_accepted", "match_before", "match_after",
     "bandpass", "encoding", "invalid", "missed_cloud", "brightness", "notes",
 )  # fmt: skip
 
@@ -67,12 +67,11 @@ def make_ard(
         If a file is missing or damaged, or a scene lacks a band.
     """
     grid = site_grid(site["crs"], tuple(site["bounds"]), sensor["resolution"])
-    raw = [read_scene(folder, bands, band_shifts(site, sensor["name"])) for folder in scenes]
-    kind = sensor.get("quantity", "reflectance"), sensor.get("resampling", "sharp")
-    native = [to_physical(scene, bands, float(site.get("mask_dilation_m", DILATION)), *kind) for scene in raw]
+    native = read_native(scenes, bands, sensor, site)
+    backscatter = sensor.get("quantity", "reflectance") == "backscatter"
     values = merge_day(native, grid)
     known = read_image(reference) if reference else None
-    match = register(values, bands, grid, known) if known else None
+    match = register(values, bands, grid, known, site.get("coregistration", "ecc")) if known else None
     shift = shift_in_units(match, grid)
     if shift != (0.0, 0.0):
         values = merge_day(native, grid, shift)
@@ -83,22 +82,23 @@ def make_ard(
     missed = 0.0
     if known and reference:
         values, missed = without_missed_clouds(values, bands, grid, known, (date, reference.stem))
-    if kind[0] == "backscatter":
+    if backscatter:
         values = to_decibels(values)
     row = {
-        "site": site["name"], "sensor": sensor["name"], "date": date, "scenes": " ".join(s.id for s in raw),
+        "site": site["name"], "sensor": sensor["name"], "date": date, "scenes": " ".join(s.told["id"] for s in native),
+        "platform": tell(native, "platform"),
         "clear": f"{site_share(np.isfinite(values[0]), grid, site['crs'], tuple(site['bounds'])):.4f}",
-        **_match_facts(match, shift),
+        "masks": tell(native, "masks"), "nbar": tell(native, "nbar"), **_match_facts(match, shift),
         "bandpass": " ".join(f"{band}:{lines[band]['rule']}" for band in bands) if lines else "none",
-        "encoding": describe(raw, bands),
+        "encoding": tell(native, "encoding"),
         "invalid": f"{max(s.invalid for s in native):.4f}", "missed_cloud": f"{missed:.4f}",
         "brightness": _brightness(values, bands), "notes": _unmoved(alone, known is not None, match),
     }  # fmt: skip
     tags = {"REFERENCE": reference.stem} if reference else {}
-    if kind[0] == "backscatter":
+    if backscatter:
         tags["UNIT"] = "dB"
     tags |= {name.upper(): str(value) for name, value in row.items() if value != ""}
-    write_image(image, values, bands, grid, tags, packed=kind[0] != "backscatter")
+    write_image(image, values, bands, grid, tags, packed=not backscatter)
     _write_row(quality, row)
 
 

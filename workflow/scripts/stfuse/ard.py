@@ -6,7 +6,7 @@ Backscatter is masked, resampled and joined as linear power: the mean of decibel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from stfuse.grid import Kernel, regrid
-from stfuse.masks import BoolArray, Kind, carry, clear
+from stfuse.masks import BoolArray, Kind, Snow, carry
+from stfuse.nbar import Correction
+from stfuse.scenemask import Aids, usable
 from stfuse.stored import Encoding, decode
 from stfuse.task import FloatArray
 
@@ -41,6 +43,10 @@ class RawScene:
         As delivered; None where the sensor has none and sees through clouds.
     kind : str or None
         See `masks.Kind`.
+    aids : Aids
+        What tells clear pixels beside the mask.
+    ground : sequence of str
+        Bands that tell the dark ground under a cloud's shadow, among the stored.
     """
 
     id: str
@@ -48,6 +54,8 @@ class RawScene:
     encodings: Mapping[str, Encoding]
     mask: tuple[NDArray[Any], GeoBox] | None
     kind: Kind | None
+    aids: Aids = field(default_factory=Aids)
+    ground: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,15 @@ class NativeScene:
         Share of the pixels called clear whose number is invalid or value implausible, over all bands.
     resampling : {"sharp", "bilinear"}
         How it is to be interpolated, see `to_grid`.
+    told : mapping
+        What the quality table says of it: ``id``, ``platform``, ``encoding``, ``masks``, ``nbar``.
     """
 
     bands: Sequence[tuple[FloatArray, GeoBox]]
     clear: tuple[BoolArray, GeoBox]
     invalid: float
     resampling: Resampling = "sharp"
+    told: Mapping[str, str] = field(default_factory=dict)
 
 
 def to_physical(
@@ -77,8 +88,10 @@ def to_physical(
     dilation: float,
     quantity: Quantity = "reflectance",
     resampling: Resampling = "sharp",
+    snow: Snow = "drop",
+    nbar: Correction | None = None,
 ) -> NativeScene:
-    """Scale, mask and check a scene on its own grids, before anything is interpolated.
+    """Scale, mask, check and bring to nadir a scene on its own grids, before anything is interpolated.
 
     Parameters
     ----------
@@ -87,31 +100,47 @@ def to_physical(
         Metres around cloud and shadow, see `masks.clear`.
     quantity, resampling : str
         The sensor's. Backscatter is always ``bilinear``: a sharper kernel makes negative power of its speckle.
+    snow : {"drop", "keep"}
+        Whether snow may be used.
+    nbar : Correction, optional
+        How reflectance is brought to the view from the zenith; left out, it stays as it was seen.
     """
     low, high = PLAUSIBLE[quantity]
     decoded = {band: decode(scene.stored[band][0], scene.encodings[band]) for band in bands}
-    usable, mask_grid = _usable(scene, decoded, dilation)
+    clear, mask_grid = _usable(scene, decoded, dilation, snow)
     images, bad, looked = [], 0, 0
     for band, values in decoded.items():
         grid = scene.stored[band][1]
         with np.errstate(invalid="ignore"):
             values[(values < low) | (values > high)] = np.nan
-        here = usable if grid == mask_grid else carry(usable, mask_grid, grid)
+        here = clear if grid == mask_grid else carry(clear, mask_grid, grid)
         bad += int((here & ~np.isfinite(values)).sum())
         looked += int(here.sum())
         values[~here] = np.nan
+        if nbar:
+            nbar.apply(values, grid, band)
         images.append((values, grid))
     kernel: Resampling = "bilinear" if quantity == "backscatter" else resampling
-    return NativeScene(images, (usable, mask_grid), bad / looked if looked else 0.0, kernel)
+    return NativeScene(images, (clear, mask_grid), bad / looked if looked else 0.0, kernel)
 
 
-def _usable(scene: RawScene, decoded: Mapping[str, FloatArray], dilation: float) -> tuple[BoolArray, GeoBox]:
+def _usable(
+    scene: RawScene, decoded: Mapping[str, FloatArray], dilation: float, snow: Snow
+) -> tuple[BoolArray, GeoBox]:
     """Where a scene may be used: by its mask, or without one wherever its first band holds data."""
     if scene.mask is None or scene.kind is None:
         first = next(iter(decoded))
         return np.isfinite(decoded[first]), scene.stored[first][1]
-    mask, grid = scene.mask
-    return clear(mask, scene.kind, abs(grid.resolution.x), dilation), grid
+    grid = scene.mask[1]
+    return usable(scene.mask, scene.kind, scene.aids, dilation, snow, _ground(scene, grid)), grid
+
+
+def _ground(scene: RawScene, grid: GeoBox) -> tuple[FloatArray, GeoBox] | None:
+    """The sum of the bands that tell dark ground, on the mask's grid; None where the scene has none."""
+    if not scene.ground:
+        return None
+    bands = [(decode(scene.stored[b][0], scene.encodings[b]), scene.stored[b][1]) for b in scene.ground]
+    return np.sum([regrid(values, own, grid, "average") for values, own in bands], axis=0, dtype=np.float32), grid
 
 
 def to_grid(scene: NativeScene, target: GeoBox, shift: tuple[float, float]) -> FloatArray:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from pyproj import Transformer
 
-from stfuse.ard import RawScene
+from stfuse.angles import Angles, everywhere
+from stfuse.ard import NativeScene, RawScene, to_physical
 from stfuse.errors import InputError
-from stfuse.masks import join, mask_bands
+from stfuse.facts import at_nadir
+from stfuse.masks import DILATION, join, mask_bands, required_bands
+from stfuse.nbar import Correction, correction
 from stfuse.raster import REMAKE
 from stfuse.raster_stored import read_stored
+from stfuse.scenemask import aids_of, ground_bands, recipe
 from stfuse.stored import Encoding
+
+logger = logging.getLogger("stfuse.rawscene")
 
 Shifts = Mapping[str, Sequence[float]]
 
@@ -41,18 +51,91 @@ def read_scene(folder: Path, bands: Sequence[str], shifts: Shifts | None = None)
     missing = [band for band in bands if band not in facts["bands"]]
     if missing:
         raise InputError(f"Scene {folder} lacks the bands {missing}", "delete the folder so that it is fetched anew")
-    masks, read = mask_bands(facts), {}
-    for band in [*bands, *masks]:
+    masks, required, ground, read = mask_bands(facts), required_bands(facts), ground_bands(facts), {}
+    reflectance = list(dict.fromkeys([*bands, *ground]))
+    for band in [*reflectance, *masks]:
         stored, grid = read_stored(folder / f"{band}.tif")
         east, north = (shifts or {}).get(band, (0.0, 0.0))
         read[band] = (stored, GeoBox(grid.shape, Affine.translation(east, north) @ grid.affine, grid.crs))
     return RawScene(
         facts["id"],
-        {band: read[band] for band in bands},
-        {band: Encoding.from_dict(facts["bands"][band]) for band in bands},
-        (join([read[band][0] for band in masks], facts["mask"]["kind"]), read[masks[0]][1]) if masks else None,
-        facts["mask"]["kind"] if masks else None,
+        {band: read[band] for band in reflectance},
+        {band: Encoding.from_dict(facts["bands"][band]) for band in reflectance},
+        (join([read[b][0] for b in required], facts["mask"]["kind"]), read[required[0]][1]) if required else None,
+        facts["mask"]["kind"] if required else None,
+        aids_of(facts, read),
+        ground,
     )
+
+
+def read_native(
+    folders: Sequence[Path], bands: Sequence[str], sensor: Mapping[str, Any], site: Mapping[str, Any]
+) -> list[NativeScene]:
+    """Read raw scenes as reflectance or power on their own grids: scaled, masked and, as the site wishes, at nadir.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+    bands : sequence of str
+        STAC common names.
+    sensor, site
+        Contents of their config files, with `name`.
+
+    Returns
+    -------
+    list of NativeScene
+        Each tells by its attribute `told` what was done to it.
+
+    Raises
+    ------
+    InputError
+        If a folder is not whole or lacks a band, or a setting is unknown.
+    """
+    kind = sensor.get("quantity", "reflectance"), sensor.get("resampling", "sharp")
+    dilation, snow = float(site.get("mask_dilation_m", DILATION)), site.get("snow", "drop")
+    shifts, found = band_shifts(site, sensor["name"]), []
+    for folder in folders:
+        scene, facts = read_scene(folder, bands, shifts), _facts(folder)
+        nbar = correction_of(facts, sensor, site)
+        told = {
+            "id": scene.id,
+            "platform": str(facts.get("platform", "")),
+            "encoding": " | ".join(sorted({scene.encodings[band].rule for band in bands})),
+            "masks": recipe(scene.kind, scene.aids, dilation, snow),
+            "nbar": nbar.described(list(bands)),
+        }
+        logger.info("%s: masks %s; to nadir: %s", scene.id, told["masks"], told["nbar"] or "not wanted")
+        found.append(replace(to_physical(scene, bands, dilation, *kind, snow, nbar), told=told))
+    return found
+
+
+def correction_of(facts: Mapping[str, Any], sensor: Mapping[str, Any], site: Mapping[str, Any]) -> Correction:
+    """How a raw scene is brought to nadir, by its ``scene.json`` and the site's setting ``nbar``.
+
+    Raises
+    ------
+    InputError
+        If the setting is unknown.
+    """
+    if sensor.get("quantity", "reflectance") != "reflectance":
+        return Correction()
+    if at_nadir(sensor, facts["collection"]):
+        return Correction(why_not="delivered at nadir")
+    left, bottom, right, top = site["bounds"]
+    to_degrees = Transformer.from_crs(site["crs"], "EPSG:4326", always_xy=True)
+    _, latitude = to_degrees.transform((left + right) / 2, (bottom + top) / 2)
+    return correction(site.get("nbar", "scene"), _angles(facts), date.fromisoformat(facts["date"]), latitude)
+
+
+def _angles(facts: Mapping[str, Any]) -> Angles | None:
+    """Directions as grids, or for scenes of an earlier version as numbers; None where they are not known."""
+    if "angles" in facts:
+        return Angles.from_dict(facts["angles"])
+    names = ("sun_elevation", "sun_azimuth", "view_zenith", "view_azimuth")
+    if any(facts.get(name) is None for name in names):
+        return None
+    elevation, azimuth, zenith, towards = (float(facts[name]) for name in names)
+    return everywhere((90 - elevation, azimuth), (zenith, towards), "item")
 
 
 def scene_date(folder: Path) -> str:
@@ -79,6 +162,6 @@ def band_shifts(site: Mapping[str, object], sensor: str) -> Shifts:
     return dict(every.get(sensor, {})) if isinstance(every, Mapping) else {}
 
 
-def describe(scenes: Sequence[RawScene], bands: Sequence[str]) -> str:
-    """The rules by which the scenes' numbers were read, each once."""
-    return " | ".join(sorted({scene.encodings[band].rule for scene in scenes for band in bands}))
+def tell(scenes: Sequence[NativeScene], name: str) -> str:
+    """What the scenes of a day say of themselves, each once; see `NativeScene.told`."""
+    return " | ".join(sorted({scene.told.get(name, "") for scene in scenes} - {""}))

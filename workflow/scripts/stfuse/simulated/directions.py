@@ -15,9 +15,10 @@ import numpy as np
 from stfuse.brdf import ROY, Float64Array, li_sparse, ross_thick
 from stfuse.simulated.covers import BANDS, COVERS
 from stfuse.simulated.delivery import site_centre
-from stfuse.simulated.instruments import SENTINEL2_HOUR, sun
+from stfuse.simulated.instruments import SENTINEL2_HOUR
 from stfuse.simulated.settings import Settings
 from stfuse.simulated.surface import World
+from stfuse.sun import sun
 from stfuse.task import FloatArray
 
 LOWEST_SUN = 80.0

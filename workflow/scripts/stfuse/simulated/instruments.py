@@ -89,18 +89,6 @@ def overpass_time(hour: float, day: date, longitude: float) -> datetime:
     return datetime(day.year, day.month, day.day) + timedelta(seconds=seconds)
 
 
-def sun(day: date, solar_hour: float, latitude: float) -> tuple[float, float]:
-    """Elevation and azimuth (clockwise from north) of the sun in degrees, to about one and a half."""
-    turn = 2 * math.pi * (day.timetuple().tm_yday - 81) / 365.25
-    declination = math.radians(23.44) * math.sin(turn)
-    angle, here = math.radians(15 * (solar_hour - 12)), math.radians(latitude)
-    sine = math.sin(here) * math.sin(declination) + math.cos(here) * math.cos(declination) * math.cos(angle)
-    elevation = math.asin(sine)
-    east = -math.sin(angle) * math.cos(declination)
-    north = math.cos(here) * math.sin(declination) - math.sin(here) * math.cos(declination) * math.cos(angle)
-    return math.degrees(elevation), math.degrees(math.atan2(east, north)) % 360
-
-
 def delivered_grid(
     bounds: tuple[float, float, float, float], crs: str, pixel: float, instrument: Instrument, margin: float
 ) -> GeoBox:

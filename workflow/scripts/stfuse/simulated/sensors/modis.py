@@ -25,9 +25,9 @@ from stfuse.simulated.clouds import draw_sky
 from stfuse.simulated.covers import BANDS, COVERS
 from stfuse.simulated.delivery import Product, Raster, Sensor, cloud_cover, site_centre
 from stfuse.simulated.directions import reflectance_factor
-from stfuse.simulated.instruments import sun
 from stfuse.simulated.settings import Settings, stream
 from stfuse.simulated.surface import World
+from stfuse.sun import sun
 
 Float64Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

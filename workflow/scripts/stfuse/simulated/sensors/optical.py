@@ -30,10 +30,10 @@ from stfuse.simulated.instruments import (
     gather,
     mean_matrix,
     overpass_time,
-    sun,
 )
 from stfuse.simulated.settings import Settings, stream
 from stfuse.simulated.surface import World
+from stfuse.sun import sun
 from stfuse.task import FloatArray
 from stfuse.truth import render
 
