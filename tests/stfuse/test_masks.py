@@ -5,18 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stfuse.errors import InputError
 from stfuse.grid import site_grid
 from stfuse.masks import (
+    Kind,
     carry,
     clear,
+    clouded,
     cloudy,
     join,
     mask_bands,
-    missed_clouds,
     observed,
     over_site,
     rejected,
+    required_bands,
+    shadowed,
     site_share,
+    snowy,
+    watery,
 )
 
 CRS = "EPSG:32631"
@@ -134,10 +140,80 @@ def test_flags_are_false_outside_their_grid() -> None:
     assert not moved[:, 4:].any()
 
 
-def test_a_bright_jump_is_cloud_a_ploughed_field_is_not() -> None:
-    before_blue, before_red = np.full((1, 4), 0.05, np.float32), np.full((1, 4), 0.06, np.float32)
-    #                cloud, ploughed, haze within what two sensors differ by, unknown before
-    blue = np.array([[0.5, 0.12, 0.09, 0.5]], np.float32)
-    red = np.array([[0.5, 0.20, 0.10, 0.5]], np.float32)
-    before_blue[0, 3] = np.nan
-    assert missed_clouds(blue, red, before_blue, before_red, 1).tolist() == [[True, False, False, False]]
+@pytest.mark.parametrize(
+    ("kind", "cloud", "shadow", "snow", "water"),
+    [
+        ("scl", (8, 9, 10), (3,), 11, 6),
+        ("qa_pixel", (1 << 1, 1 << 2, 1 << 3), (1 << 4,), 1 << 5, 1 << 7),
+        ("venus", (1 << 1,), (1 << 3,), 1 << 2, 1 << 0),
+    ],
+)
+def test_cloud_shadow_snow_and_water_are_told_apart(
+    kind: Kind, cloud: tuple[int, ...], shadow: tuple[int, ...], snow: int, water: int
+) -> None:
+    every = np.array([*cloud, *shadow, snow, water], np.uint16)
+    for flags, codes in ((clouded, cloud), (shadowed, shadow), (snowy, (snow,)), (watery, (water,))):
+        assert set(every[flags(every, kind)]) == set(codes)
+    assert set(every[cloudy(every, kind)]) == {*cloud, *shadow}
+    assert set(every[rejected(every, kind)]) == {*cloud, *shadow, snow}
+
+
+@pytest.mark.parametrize(("kind", "snow", "fine"), [("scl", 11, 4), ("qa_pixel", 1 << 5, 1 << 6), ("venus", 1 << 2, 0)])
+def test_snow_is_kept_where_asked_but_not_under_cloud(kind: Kind, snow: int, fine: int) -> None:
+    mask = np.array([[snow, fine, snow]], np.uint16)
+    assert clear(mask, kind, 20, 0).tolist() == [[False, True, False]]
+    assert clear(mask, kind, 20, 0, snow="keep").all()
+    assert rejected(mask, kind, "keep").sum() == 0
+    if kind != "scl":  # whose classes exclude each other
+        mask[0, 2] |= 0b10
+        assert clear(mask, kind, 20, 0, snow="keep").tolist() == [[True, True, False]]
+
+
+def test_high_confidence_bits_alone_reject_nothing() -> None:
+    # Bits 8 to 15 say how sure bits 3, 4, 5 and 2 are; those decide.
+    assert clear(np.array([[0b1111111100000000]], np.uint16), "qa_pixel", 30)[0, 0]
+
+
+def quality_layers(**marked: int) -> list[np.ndarray]:
+    """Layers of Venus's quality mask over eight pixels: 1 (no) but for one pixel of each named layer."""
+    names = ("nodata", "cloud", "haze", "shadow", "cirrus", "snow", "water")
+    layers = [np.ones((1, 80), np.uint8) for _ in names]
+    for name, pixel in marked.items():
+        layers[names.index(name)][0, pixel] = 2
+    return layers
+
+
+@pytest.mark.parametrize("count", [6, 7])
+def test_the_layers_of_venus_s_quality_mask_become_the_bits_of_muscate(count: int) -> None:
+    layers = quality_layers(nodata=0, cloud=10, haze=20, shadow=30, cirrus=40, snow=50, water=60)
+    layers[3][0, 70] = 0
+    mask = join(layers[:count], "venus_quality")
+    kind: Kind = "venus_quality"
+    assert np.flatnonzero(~observed(mask, kind)).tolist() == [0, 70]
+    assert np.flatnonzero(cloudy(mask, kind)).tolist() == [10, 20, 30, 40]
+    assert np.flatnonzero(snowy(mask, kind)).tolist() == [50]
+    assert np.flatnonzero(watery(mask, kind)).tolist() == ([60] if count == 7 else [])
+    assert np.flatnonzero(~clear(mask, kind, 5, 0)).tolist() == [0, 10, 20, 30, 40, 50, 70]
+
+
+def test_a_quality_mask_of_venus_that_lacks_layers_is_refused() -> None:
+    with pytest.raises(InputError, match="found 2 layers"):
+        join(quality_layers()[:2], "venus_quality")
+
+
+def test_given_clouds_and_shadows_stand_in_for_the_mask_s_and_are_not_widened() -> None:
+    mask = np.full((1, 40), 4, np.uint8)
+    mask[0, 5], mask[0, 20], mask[0, 30] = 9, 3, 0
+    clouds, shadows = np.zeros((1, 40), bool), np.zeros((1, 40), bool)
+    clouds[0, 10], shadows[0, 25] = True, True
+    assert np.flatnonzero(~clear(mask, "scl", 20, 0, clouds=clouds)).tolist() == [10, 20, 30]
+    assert np.flatnonzero(~clear(mask, "scl", 20, 30, clouds=clouds)).tolist() == [10, 19, 20, 21, 30]
+    assert np.flatnonzero(~clear(mask, "scl", 20, 30, clouds=clouds, shadows=shadows)).tolist() == [10, 25, 30]
+
+
+def test_a_scene_s_mask_names_its_aids_behind_what_it_requires() -> None:
+    made = {"mask": {"band": "scl", "kind": "scl", "aids": {"saturation": "sat", "probability": "cloud"}}}
+    assert mask_bands(made) == ["scl", "sat", "cloud"]
+    assert required_bands(made) == ["scl"]
+    # A sensor file only says what an aid would be called.
+    assert mask_bands({"mask": {"band": "scl", "kind": "scl", "probability": "cloud"}}) == ["scl"]
