@@ -4,6 +4,7 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -18,15 +19,12 @@ from stfuse.checks import check_experiment, check_site, methods_of
 from stfuse.errors import InputError
 from stfuse.learning.plan import Plan
 from stfuse.needs import Needs, read_needs, read_params, with_references
+from stfuse.sensors import map_settings, merged, require_map, require_series
 from stfuse.sources import digest
 
 
-def checked(kind, name=None):
-    """The config file of one of the sites, sensors, experiments or studies, validated; None = the main config."""
-    schema = f"{workflow.basedir}/config/schemas/{kind}.schema.yaml"
-    if name is None:
-        validate(config, schema)
-        return config
+def entry_of(kind, name):
+    """The content of the config file of one of the sites, sensors, archives, experiments or studies."""
     folders = [Path(base) / f for f in config["folders"] for base in (".", workflow.basedir)]
     folders.append(Path(workflow.basedir) / "config")
     found = [f / kind / f"{name}.yaml" for f in folders if (f / kind / f"{name}.yaml").exists()]
@@ -34,7 +32,17 @@ def checked(kind, name=None):
         raise WorkflowError(
             f"There is no {name} among the {kind}: expected {folders[-1]}/{kind}/{name}.yaml. Cure: add it or correct the name."
         )
-    entry = yaml.safe_load(found[0].read_text())
+    return yaml.safe_load(found[0].read_text())
+
+
+def checked(kind, name=None):
+    """The same, validated, with its name; None = the main config."""
+    schema = f"{workflow.basedir}/config/schemas/{kind}.schema.yaml"
+    if name is None:
+        validate(config, schema)
+        return config
+    # What a sensor leaves out stands in the file of the sensor that it is like.
+    entry = merged(name, partial(entry_of, kind)) if kind == "sensors" else entry_of(kind, name)
     validate(entry, schema)
     return entry | {"name": name}
 
@@ -72,11 +80,16 @@ NEEDS = {name: method_needs(name) for name in METHODS}
 STUDIES = {name: checked("studies", name) for name in config["studies"]}
 EXPERIMENTS = {name: checked("experiments", name) for s in STUDIES.values() for name in s["experiments"]}
 SITES = {name: checked("sites", name) for e in EXPERIMENTS.values() for name in e["sites"]}
-SENSORS = {name: checked("sensors", name) for s in SITES.values() for name in s["sensors"]}
+MAPS = {name: settings for name, site in SITES.items() if (settings := map_settings(site))}
+USED = [*(name for s in SITES.values() for name in s["sensors"]), *(settings["sensor"] for settings in MAPS.values())]
+SENSORS = {name: checked("sensors", name) for name in dict.fromkeys(USED)}
 TAKES_ALL = {name for name, e in EXPERIMENTS.items() if e["methods"] == "all"}
 for site in SITES.values():
     check_site(site)
+for name, settings in MAPS.items():
+    require_map(SITES[name], SENSORS[settings["sensor"]])
 for experiment in EXPERIMENTS.values():
+    require_series(experiment, SENSORS)
     check_experiment(experiment, SITES, SENSORS)
     experiment["methods"] = methods_of(experiment, NEEDS)
 

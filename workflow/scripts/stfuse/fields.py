@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,20 @@ SCALE = 300.0  # of the segmentation: larger means larger segments; at this one 
 MIN_NDVI = 0.4  # highest NDVI of the segment's mean over the days: less is no vegetation
 
 
-def patches(values: IntArray) -> IntArray:
+SMALLEST = 10_000.0
+"""Square metres of the smallest field of a map of classes: eleven pixels of 30 m. Smaller patches are for the most part
+single pixels that the classification took for another class."""
+
+
+def mosaic(pieces: Sequence[IntArray]) -> IntArray:
+    """Pieces of a map on one grid as one, shape (y, x): of several that know a pixel the first counts; 0 = none."""
+    out = np.zeros(pieces[0].shape, np.int32)
+    for piece in pieces:
+        np.copyto(out, piece, where=out == 0)
+    return out
+
+
+def patches(values: IntArray, least: int = 1) -> IntArray:
     """Number the connected patches of equal value (four neighbours); 0 = none.
 
     The largest patch of a value keeps the map's own number, so that a map of field numbers keeps them; the other
@@ -26,10 +41,13 @@ def patches(values: IntArray) -> IntArray:
     ----------
     values : ndarray, shape (y, x), int32
         Field numbers or class codes, 0 = none.
+    least : int
+        Patches of fewer pixels are none.
     """
     from skimage.measure import label, regionprops  # here: only a site with a field map needs it
 
     labels = label(values, background=0, connectivity=1)  # type: ignore[no-untyped-call]
+    labels[np.bincount(labels.ravel())[labels] < least] = 0
     out = np.zeros(values.shape, np.int32)
     following = int(values.max(initial=0)) + 1
     taken: set[int] = set()
@@ -76,3 +94,49 @@ def segments(ndvi: FloatArray) -> IntArray:
         if here.sum() >= MIN_PIXELS and filled[:, here].mean(axis=1).max() >= MIN_NDVI:
             out[here] = out.max() + 1
     return out
+
+
+def describe_fields(
+    fields: IntArray, values: IntArray, names: Mapping[int, str], resolution: float
+) -> list[dict[str, Any]]:
+    """What a map says of each field.
+
+    Parameters
+    ----------
+    fields, values : ndarray, shape (y, x), int32
+        Numbers of the fields, 0 = none, and the map's own value where they lie; the same array where no map was given.
+    names : mapping
+        Value -> what it stands for.
+    resolution : float
+        Pixel size in metres.
+
+    Returns
+    -------
+    list of dict
+        `field`, `code` (the map's value), `name` (empty where unknown) and `hectares`, by number.
+    """
+    numbers, first, counts = np.unique(fields, return_index=True, return_counts=True)
+    codes = values.ravel()[first]
+    return [
+        {
+            "field": int(number),
+            "code": int(code),
+            "name": names.get(int(code), ""),
+            "hectares": round(int(count) * resolution**2 / 1e4, 4),
+        }
+        for number, code, count in zip(numbers, codes, counts, strict=True)
+        if number > 0
+    ]
+
+
+def legend(asset: Mapping[str, Any]) -> dict[int, str]:
+    """What the codes of a map stand for, as the asset of a STAC item says it (extensions classification and file)."""
+    bands = asset.get("raster:bands") or asset.get("bands") or [{}]
+    classes = asset.get("classification:classes") or bands[0].get("classification:classes") or []
+    found = {
+        int(entry["value"]): str(entry.get("title") or entry.get("description") or entry.get("name") or "")
+        for entry in classes
+    }
+    for entry in asset.get("file:values") or []:
+        found.update({int(value): str(entry.get("summary", "")) for value in entry["values"]})
+    return found

@@ -100,3 +100,13 @@ def stated(asset: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("nodata", "data_type", "unit"):
         first.setdefault(key, asset.get(key))
     return first
+
+
+def projection(item: Item) -> str:
+    """The coordinate reference system that an item states: ``EPSG:32631`` or WKT, empty where it states none.
+
+    Of STAC's projection extension both spellings count, ``proj:code`` and the older ``proj:epsg``.
+    """
+    properties = item["properties"]
+    epsg = properties.get("proj:epsg")
+    return str(properties.get("proj:code") or (f"EPSG:{epsg}" if epsg else properties.get("proj:wkt2")) or "")
