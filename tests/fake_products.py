@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -210,7 +211,9 @@ def write_quality(root: Path, seed: int = 0) -> Path:
             shift = [round(float(v), 2) * taken for v in rng.normal((2.1, -2.6), 0.6)]
             before = rng.uniform(0.7, 0.85)
             match = [*shift, int(taken), before, before + 0.05 * taken] if sensor == "landsat8" else [""] * 5
-            rows.append(["mosaic", sensor, date, 1, round(float(rng.uniform(0.5, 1)), 3), *match, 0.12])
+            rows.append(
+                ["mosaic", sensor, date, f"{sensor}_{date}", round(float(rng.uniform(0.5, 1)), 3), *match, 0.12]
+            )
     header = [
         "site",
         "sensor",
@@ -224,6 +227,24 @@ def write_quality(root: Path, seed: int = 0) -> Path:
         "match_after",
     ]
     return _table(root / "ard/mosaic/quality.csv", [*header, "brightness"], rows)
+
+
+def write_lines(root: Path) -> Path:
+    """Landsat's bandpass lines: one fitted, one published."""
+    fitted = {
+        "slope": 0.98,
+        "slope_error": 0.004,
+        "offset": 0.002,
+        "offset_error": 0.0003,
+        "rule": "fit",
+        "n": 90,
+        "r": 0.97,
+    }
+    published = {"slope": 1.02407, "offset": -0.00092, "rule": "published", "n": 0, "r": None, "why": "too few dates"}
+    path = root / "ard/mosaic/landsat8/bandpass.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"blue": fitted, "red": published}))
+    return path
 
 
 def write_curves(root: Path, seed: int = 0) -> dict[str, Path]:

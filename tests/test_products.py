@@ -170,8 +170,8 @@ def test_the_report_embeds_every_figure(small: Path) -> None:
     figures = sorted((small / "figures").rglob("*.png"))
     kinds = {re.sub(r"_\d.*", "", path.stem) for path in figures}
     assert kinds == {
-        "ensemble_srcnn", "phenology", "prediction", "profiles", "quality", "scatter", "scenes", "scores", "sensors",
-        "training", "year",
+        "accuracy", "agreement", "ensemble_srcnn", "phenology", "prediction", "profiles", "scatter", "scenes", "scores",
+        "sensors", "training", "year",
     }  # fmt: skip
     report = (small / "report_small.html").read_text(encoding="utf-8")
     embedded = {base64.b64decode(found) for found in re.findall(r'src="data:image/png;base64,([^"]+)"', report)}

@@ -16,7 +16,6 @@ from factory import write_images_as_truth
 from scripts.figures_phenology import draw_phenology
 from scripts.figures_prediction import draw_prediction
 from scripts.figures_profiles import draw_profiles
-from scripts.figures_quality import draw_quality
 from scripts.figures_scatter import draw_scatter
 from scripts.figures_scenes import draw_scenes
 from scripts.figures_scores import draw_scores
@@ -136,20 +135,35 @@ def test_phenology_with_and_without_truth(seasons: dict[str, dict[str, Path]], t
         draw_phenology({}, {}, None, 2023, "Title", tmp_path / "c.png")
 
 
-def test_scenes_quality_and_training(root: Path, tmp_path: Path) -> None:
-    draw_scenes(fake.write_scenes(root), 0.5, "Title", tmp_path / "scenes.png")
-    draw_quality(fake.write_quality(root), "Title", tmp_path / "quality.png")
+def draw_site(root: Path, to: Path) -> list[Path]:
+    """The figure, the table and the bandpass lines of the made-up site's scenes, in folders named after it."""
+    made = [to / "figures/mosaic/scenes.png", to / "tables/mosaic/scenes.csv", to / "tables/mosaic/bandpass.csv"]
+    lines = {"landsat8": fake.write_lines(root)}
+    draw_scenes(fake.write_scenes(root), fake.write_quality(root), lines, 0.5, "Title", *made)
+    return made
+
+
+def test_scenes_and_training(root: Path, tmp_path: Path) -> None:
+    picture, table, lines = draw_site(root, tmp_path)
     draw_training(fake.write_curves(root), "Title", tmp_path / "training.png")
-    assert all(is_whole(tmp_path / f"{name}.png") for name in ("scenes", "quality", "training"))
+    assert is_whole(picture)
+    assert is_whole(tmp_path / "training.png")
+    assert len(table.read_text().splitlines()) == len((root / "raw/mosaic/scenes.csv").read_text().splitlines())
+    assert lines.read_text().startswith("sensor,band,slope,slope_error,offset,")
 
 
-def test_quality_of_a_single_sensor_has_no_registration_to_show(tmp_path: Path) -> None:
-    rows = (
-        "sensor,date,clear,shift_x_m,shift_y_m,shift_accepted,match_before,match_after\nsentinel2,2023-05-01,0.9,,,,,\n"
-    )
-    (tmp_path / "quality.csv").write_text(rows)
-    draw_quality(tmp_path / "quality.csv", "Title", tmp_path / "quality.png")
-    assert is_whole(tmp_path / "quality.png")
+def test_a_site_without_scenes_or_with_a_lost_table_is_refused(root: Path, tmp_path: Path) -> None:
+    made = [tmp_path / "a.png", tmp_path / "a.csv", tmp_path / "b.csv"]
+    quality, lost = fake.write_quality(root), tmp_path / "lost.csv"
+    with pytest.raises(InputError, match=re.escape(str(lost))):
+        draw_scenes(lost, quality, {}, 0.5, "Title", *made)
+    with pytest.raises(InputError, match=re.escape(str(lost))):
+        draw_scenes(fake.write_scenes(root), quality, {"landsat8": lost}, 0.5, "Title", *made)
+    empty = tmp_path / "scenes.csv"
+    empty.write_text("sensor,scene,date,kept,reason\n")
+    with pytest.raises(InputError, match="lists no scene"):
+        draw_scenes(empty, quality, {}, 0.5, "Title", *made)
+    assert list(tmp_path.iterdir()) == [empty]
 
 
 def test_a_table_without_scores_is_refused(images: dict[str, list[Path]], root: Path, tmp_path: Path) -> None:
@@ -179,13 +193,14 @@ def test_report_holds_everything_in_one_file(
     tables = fake.write_scores(images, root)
     errors = root / "phenology/mosaic_product/mosaic/errors.csv"
     compare_phenology(list(seasons["tables"].values()), seasons["known"]["table"], errors)
-    pictures = [root / "figures/mosaic_withheld/mosaic/scores.png", root / "figures/mosaic/scenes.png"]
+    picture, *of_site = draw_site(root, tmp_path)
+    pictures = [root / "figures/mosaic_withheld/mosaic/scores.png", picture]
     draw_scores(tables["scores"], [tables["all"]], "Title", pictures[0])
-    draw_scenes(fake.write_scenes(root), 0.5, "Title", pictures[1])
     timed = root / "benchmarks/fused/mosaic_withheld/mosaic/esrcnn/seed0/2023-05-10.tsv"
     timed.parent.mkdir(parents=True)
     timed.write_text("s\tmax_rss\tcpu_time\n12.5\t210.0\t11.0\n")
-    page = report(root, pictures, [tables["scores"], tables["dates"], errors, tables["summary"]], tmp_path / "r.html")
+    shown = [tables["scores"], tables["dates"], errors, tables["summary"], *of_site]
+    page = report(root, pictures, shown, tmp_path / "r.html")
 
     assert page.count('src="data:image/png;base64,') == 2
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
@@ -197,12 +212,15 @@ def test_report_holds_everything_in_one_file(
     assert "is best: RMSE" in page
     assert "from the fused series (starfm_si)" in page
     assert "<td>12.5</td>" in page
+    assert page.count('<tr class="dropped">') + page.count('<tr class="used">') + page.count('<tr class="idle">') == 96
+    assert "96 scenes: " in page
+    assert "Bandpass lines: reference" in page
     targets = set(re.findall(r'href="#([^"]+)"', page))
     anchors = re.findall(r'id="([^"]+)"', page)
     assert targets <= set(anchors)
     assert len(anchors) == len(set(anchors))
-    shown = page.split("<pre>")[1].split("</pre>")[0]
-    assert yaml.safe_load(html.unescape(shown))["sites"]["mosaic"]
+    configuration = page.split("<pre>")[1].split("</pre>")[0]
+    assert yaml.safe_load(html.unescape(configuration))["sites"]["mosaic"]
 
 
 def test_report_of_a_real_place_says_so_and_works_without_scores(root: Path, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from stfuse.report import (
     site_size,
     verdict,
 )
+from stfuse.report_scenes import line_listing, scene_listing
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -38,6 +39,8 @@ logger = logging.getLogger("stfuse.report")
 
 TEMPLATE = Path(stfuse.__file__).with_name("report.html.jinja")
 Facts = dict[str, Any]
+LISTINGS = {"scenes": scene_listing, "bandpass": line_listing}
+"""Tables of a site that have a look of their own, by the stems of their files."""
 LONGEST = 120
 """Rows of a table shown on the page; the embedded file has all."""
 LARGEST = 4_000_000
@@ -72,7 +75,8 @@ def make_report(
         ``figures/{experiment}/{site}/{name}.png`` or ``figures/{site}/{name}.png``.
     tables : sequence of Path
         Tables whose folders name their experiment and site, only their site, or neither. ``scores.csv`` of
-        `stfuse.tables` and ``errors.csv`` of `stfuse.transitions` also give the verdicts.
+        `stfuse.tables` and ``errors.csv`` of `stfuse.transitions` also give the verdicts. A site's ``scenes.csv`` and
+        ``bandpass.csv`` are those of `stfuse.scene_table`.
     benchmarks : Path
         Folder of Snakemake's benchmark files, ``{stage}/...tsv``; need not exist.
 
@@ -117,6 +121,10 @@ def _place(path: Path, experiments: Mapping[str, Any], sites: Mapping[str, Any])
 
 
 def _site(site: Mapping[str, Any], paths: Sequence[Path]) -> Facts:
+    listings = [_listing(p) for p in sorted(paths, key=lambda p: order_of(p.stem)) if _is_listing(p)]
+    figures = _figures(paths)
+    # They say in words what the figure of the scenes shows, and stand below it.
+    at = next((i for i, figure in enumerate(figures, start=1) if figure["name"] == "scenes"), len(figures))
     return {
         "name": site["name"],
         "title": site.get("title") or site["name"],
@@ -127,9 +135,26 @@ def _site(site: Mapping[str, Any], paths: Sequence[Path]) -> Facts:
         "crs": site["crs"],
         "sensors": ", ".join(site["sensors"]),
         "remarks": site_remarks(site),
-        "figures": _figures(paths),
-        "tables": [_table(p) for p in paths if p.suffix == ".csv"],
+        "figures": figures[:at],
+        "listings": listings,
+        "later_figures": figures[at:],
+        "tables": [_table(p) for p in paths if p.suffix == ".csv" and not _is_listing(p)],
     }
+
+
+def _is_listing(path: Path) -> bool:
+    return path.suffix == ".csv" and path.stem in LISTINGS
+
+
+def _listing(path: Path) -> Facts:
+    """A table with a look of its own, whole."""
+    try:
+        # Only empty cells are empty: a sensor might be called "nan".
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as a table ({error})", REMAKE) from error
+    facts = {k: v for k, v in _table(path).items() if k in ("caption", "file", "src")}
+    return facts | LISTINGS[path.stem](table)._asdict()
 
 
 def _section(experiment: Mapping[str, Any], site: Facts, paths: Sequence[Path]) -> Facts:
@@ -168,7 +193,8 @@ def _figures(paths: Sequence[Path]) -> list[Facts]:
     for path in sorted((p for p in paths if p.suffix == ".png"), key=lambda p: order_of(p.stem)):
         title, caption = figure_words(path.stem)
         anchor = "-".join([*path.parent.parts[-2:], path.stem])
-        found.append({"title": title, "caption": caption, "anchor": anchor, "src": _embed(path, "image/png")})
+        words = {"name": path.stem, "title": title, "caption": caption, "anchor": anchor}
+        found.append(words | {"src": _embed(path, "image/png")})
     return found
 
 

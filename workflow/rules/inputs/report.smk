@@ -1,9 +1,17 @@
 # The files and settings of the rule in ../report.smk.
 
+from types import SimpleNamespace
+
+
+def comparisons(site):
+    """What a site's images can be compared with: one another, where two sensors saw it on a day, and a known truth."""
+    agreement = ["agreement"] if compared_pairs(SimpleNamespace(site=site)) else []
+    return agreement + (["accuracy"] if "simulated" in SITES[site] else [])
+
 
 def report_figures(wildcards):
     """Every figure of the report."""
-    found = [f"results/figures/{site}/{name}.png" for site in SITES for name in ("scenes", "quality")]
+    found = [f"results/figures/{site}/{name}.png" for site in SITES for name in ("scenes", *comparisons(site))]
     made = [site for site in SITES if "simulated" in SITES[site]]
     found += [f"results/figures/{site}/{name}.png" for site in made for name in ("year", "sensors")]
     found += [f"results/figures/{site}/likeness_{real}.png" for site, real in LIKENESSES]
@@ -15,7 +23,8 @@ def report_figures(wildcards):
 
 def report_tables(wildcards):
     """Every table of the report."""
-    found = [f"results/ard/{site}/quality.csv" for site in SITES]
+    found = [f"results/tables/{site}/{name}.csv" for site in SITES for name in ("scenes", "bandpass")]
+    found += [f"results/ard/{site}/{name}.csv" for site in SITES for name in comparisons(site)]
     found += [
         f"results/tables/{site}/{name}_{real}.csv" for site, real in LIKENESSES for name in ("likeness", "unlike")
     ]

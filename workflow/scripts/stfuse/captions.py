@@ -45,13 +45,21 @@ CAPTIONS = {
         "How the loss fell while the methods learned. A held-out curve that rises again means overfitting.",
     ),
     "scenes": (
-        "Scenes of the period {detail}",
-        "Everything the catalogue has over the site, how clear it is, and why scenes were left out.",
+        "Every scene of the period {detail}",
+        "What the archives have over the site, a lane per sensor: how clear each scene is, which are kept, how far "
+        "their images were moved onto the reference sensor's, which stand out of their season, and why the others "
+        "were dropped. Below: the shifts and what they did for the match, and the lines that bring each band to the "
+        "reference sensor's. The reference sensor itself is neither moved nor adjusted.",
     ),
-    "quality": (
-        "Quality of the analysis-ready images {detail}",
-        "Misregistration between the sensors and how much moving the images helped, and the share of each image "
-        "left after masking.",
+    "agreement": (
+        "Agreement of the sensors {detail}",
+        "Images that two sensors took on the same day or nearly so, band by band: hollow as the archives deliver them "
+        "(scaled and masked), filled after harmonisation. Dashed lines: perfect agreement.",
+    ),
+    "accuracy": (
+        "Accuracy of the analysis-ready images {detail}",
+        "Harmonised reflectance against the known truth at the sensor's own pixel size, by sensor and band: what "
+        "remains of noise, haze, misregistration and different bands.",
     ),
     "year": (
         "The known truth through the year {detail}",
@@ -88,10 +96,15 @@ TABLES = {
         "Days between found and true dates of the fields: mean size (mae) and mean (bias; negative = too early). "
         "`common` rows count only fields that every source could fit, which is the fair comparison.",
     ),
-    "quality": ("Quality of each image", "Shifts in metres, match as correlation with the reference sensor's image."),
     "scenes": ("Scenes of the period",
-        "Every scene the catalogue has, the share of the site covered and clear, and why it was left out.",
+        "● in an image, ○ kept but needed by no experiment, ✕ dropped; ! suspect. Hold the pointer over a cell for "
+        "more; the file has all columns.",
     ),
+    "bandpass": ("Bandpass lines",
+        "What brings each band to the reference sensor's, with standard errors where the line was fitted here.",
+    ),
+    "agreement": ("Agreement of the sensors", "Per band, before and after harmonisation."),
+    "accuracy": ("Accuracy of the analysis-ready images", "Against the known truth, by sensor and band."),
     "likeness": ("Simulated and real patch",
         "Every statistic of the real patch and of the windows of the simulated site (median, lowest, highest). A "
         "standardised difference of 1 is as large as the windows' standard deviation and a difference that hardly "
@@ -104,7 +117,7 @@ TABLES = {
 
 PARTS = (
     "prediction", "scatter", "scores", "ensemble", "profiles", "phenology", "training", "year", "sensors", "likeness",
-    "scenes", "quality",
+    "scenes", "bandpass", "agreement", "accuracy",
 )  # fmt: skip
 """Order of the figures within a section."""
 
