@@ -223,7 +223,9 @@ def test_public_functions_and_modules_say_what_they_are() -> None:
     assert silent == []
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config/README.md", "results/README.md"]
+)
 def test_links_and_pictures_lead_to_files(page: str) -> None:
     text = (ROOT / page).read_text()
     links = re.findall(r"\]\(([^)\s]+)", text) + re.findall(r'(?:src|href)="([^"]+)"', text)
