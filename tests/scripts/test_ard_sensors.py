@@ -8,11 +8,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 import rasterio
-import yaml
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
@@ -27,26 +25,14 @@ from stfuse.errors import InputError
 from stfuse.grid import site_grid
 from stfuse.raster import read_image, write_image
 from stfuse.raster_stored import read_stored, write_stored
+from stfuse.sensors import read_sensors
 from tiny_archive import MARGIN, SITE, add_item, landscape, write_catalog
 
 ROOT = Path(__file__).parents[2]
 BELGIUM = ROOT.parent / "shared" / "data" / "belgium-31UDS-2018"
-SCHEMA = yaml.safe_load((ROOT / "config/schemas/sensors.schema.yaml").read_text())
-FILES = sorted((ROOT / "config/sensors").glob("*.yaml"))
-SENSORS = {path.stem: {**yaml.safe_load(path.read_text()), "name": path.stem} for path in FILES}
+SENSORS = read_sensors(ROOT / "config/sensors")
 FINE = site_grid(SITE["crs"], tuple(SITE["bounds"]), 10)
 SINUSOIDAL = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_sensor_file_fits_the_schema_and_names_an_asset_for_every_band(path: Path) -> None:
-    sensor = yaml.safe_load(path.read_text())
-    jsonschema.validate(sensor, SCHEMA)
-    masks = sensor.get("mask", {"band": []})["band"]
-    named = {*sensor["bands"], *([masks] if isinstance(masks, str) else masks)}
-    assert {name: named - set(c["assets"]) for name, c in sensor["collections"].items()} == {
-        name: set() for name in sensor["collections"]
-    }
 
 
 def search(root: Path, sensor: dict[str, Any], site: dict[str, Any] = SITE) -> dict[str, dict[str, str]]:

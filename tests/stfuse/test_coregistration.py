@@ -2,89 +2,230 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy import ndimage
+from scipy.spatial import cKDTree
 
-from stfuse.coregistration import find_shift
+from stfuse.coregistration import METHODS, find_shift
+from stfuse.edges import CELLS, SIDE, best_whole, windows_of
 
 OVER = 10  # cells of the landscape per pixel: shifts are known to a tenth of a pixel without any interpolation
+RIM = 6  # pixels by which the landscape is larger on every side
+WAYS = sorted(METHODS)
 
 
-def landscape(seed: int, size: int) -> Any:
-    """Two bands of polygonal fields, shape (2, cells, cells), four pixels wider than the image on every side."""
-    rng = np.random.default_rng(seed)
-    cells = (size + 8) * OVER
-    count = (size + 8) ** 2 // 20
+@lru_cache(maxsize=8)
+def fields_of(seed: int, size: int) -> Any:
+    """Number of the polygonal field of every cell, and how many there are: about 20 pixels each."""
+    cells, count = (size + 2 * RIM) * OVER, (size + 2 * RIM) ** 2 // 20
+    places = np.random.default_rng(seed).uniform(0, cells, (count, 2))
     y, x = np.mgrid[:cells:5, :cells:5]
-    seeds = rng.uniform(0, cells, (count, 2))
-    nearest = ((y[..., None] - seeds[:, 0]) ** 2 + (x[..., None] - seeds[:, 1]) ** 2).argmin(-1)
-    fields = np.kron(nearest, np.ones((5, 5), int))
-    return np.stack([rng.uniform(0.05, 0.4, count)[fields] for _ in range(2)])
+    nearest = cKDTree(places).query(np.column_stack([y.ravel(), x.ravel()]))[1]
+    return np.kron(nearest.reshape(y.shape), np.ones((5, 5), int)), count
 
 
-def image(cells: Any, size: int, right: int, down: int) -> Any:
+def brightness(seed: int, size: int, bands: int = 2) -> Any:
+    """Reflectance of every field, shape (band, field)."""
+    return np.random.default_rng([seed, 1]).uniform(0.05, 0.4, (bands, fields_of(seed, size)[1]))
+
+
+def image(seed: int, size: int, right: int = 0, down: int = 0, bright: Any = None) -> Any:
     """The landscape's area means, its content moved by so many cells."""
-    first = 4 * OVER
+    first = RIM * OVER
     rows = slice(first - down, first - down + size * OVER)
     columns = slice(first - right, first - right + size * OVER)
-    return cells[:, rows, columns].reshape(2, size, OVER, size, OVER).mean((2, 4)).astype(np.float32)
+    bright = brightness(seed, size) if bright is None else bright
+    cells = bright[:, fields_of(seed, size)[0][rows, columns]]
+    return cells.reshape(-1, size, OVER, size, OVER).mean((2, 4)).astype(np.float32)
+
+
+def fourier_moved(seed: int, size: int, right: float, down: float) -> Any:
+    """The same in pixels and by a Fourier shift of a larger image."""
+    cells = brightness(seed, size)[:, fields_of(seed, size)[0]]
+    side = size + 2 * RIM
+    whole = cells.reshape(-1, side, OVER, side, OVER).mean((2, 4))
+    moved = [np.fft.ifft2(ndimage.fourier_shift(np.fft.fft2(band), (down, right))).real for band in whole]
+    return np.stack(moved)[:, RIM:-RIM, RIM:-RIM].astype(np.float32)
 
 
 def noisy(values: Any, seed: int) -> Any:
-    rng = np.random.default_rng(seed)
-    return (values + rng.normal(0, values.std() / 20, values.shape)).astype(np.float32)
+    """Noise of a twentieth of each band's contrast."""
+    spread = values.std(axis=(1, 2), keepdims=True) / 20
+    return (values + np.random.default_rng(seed).normal(0, 1, values.shape) * spread).astype(np.float32)
 
 
-@pytest.mark.parametrize(("seed", "right", "down"), [(0, 3, 5), (1, -7, 4), (2, 12, -9), (3, 0, 15), (4, -16, -6)])
-def test_a_known_shift_is_recovered_to_a_twentieth_of_a_pixel(seed: int, right: int, down: int) -> None:
-    cells = landscape(seed, 40)
-    match = find_shift(noisy(1.2 * image(cells, 40, right, down) + 0.02, seed), noisy(image(cells, 40, 0, 0), seed + 9))
+def off(match: Any, right: float, down: float) -> float:
+    """By how much a match misses an image that was moved by so many pixels."""
+    return float(np.hypot(match.x + right, match.y + down))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("size", "right", "down"),
+    [(21, 3, 5), (21, -16, -6), (40, -7, 4), (40, 12, -9), (40, 0, 15), (100, 17, 8), (100, 2, -3), (200, -11, 6)],
+)
+def test_a_known_shift_is_recovered_to_a_twentieth_of_a_pixel(size: int, right: int, down: int, way: str) -> None:
+    seed = 10 * right + down + 500
+    moving = noisy(1.2 * image(seed, size, right, down) + 0.02, seed)
+    match = find_shift(moving, noisy(image(seed, size), seed + 9), method=way)
     assert match.accepted
-    assert np.hypot(match.x + right / OVER, match.y + down / OVER) < 0.05
+    assert off(match, right / OVER, down / OVER) < 0.05
     assert match.after > match.before
     assert match.after > 0.95
 
 
-def test_identical_images_are_not_moved() -> None:
-    fixed = noisy(image(landscape(0, 30), 30, 0, 0), 1)
-    match = find_shift(fixed, fixed)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("right", "down"), [(0.33, -0.61), (-1.24, 0.47), (0.08, 1.55)])
+def test_a_fourier_shift_is_recovered_too(right: float, down: float, way: str) -> None:
+    fixed = noisy(fourier_moved(7, 40, 0, 0), 1)
+    match = find_shift(noisy(0.7 * fourier_moved(7, 40, right, down), 2), fixed, method=way)
+    assert off(match, right, down) < 0.05
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_identical_images_are_not_moved(way: str) -> None:
+    fixed = noisy(image(0, 30), 1)
+    match = find_shift(fixed, fixed, method=way)
     assert (match.x, match.y) == (0, 0)
     assert match.after == pytest.approx(1)
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("seed", range(4))
-def test_noise_alone_moves_less_than_a_fiftieth_of_a_pixel(seed: int) -> None:
-    fixed = image(landscape(seed, 40), 40, 0, 0)
-    match = find_shift(noisy(fixed, 1), noisy(fixed, 2))
-    assert np.hypot(match.x, match.y) < 0.02
+def test_noise_alone_moves_less_than_a_fiftieth_of_a_pixel(seed: int, way: str) -> None:
+    fixed = image(seed, 40)
+    windows = windows_of(noisy(fixed, 1), noisy(fixed, 2))
+    # Before anything is refused.
+    shift, _ = METHODS[way](windows, best_whole(windows, 2), 2.0)
+    assert np.hypot(*shift) < 0.02
 
 
-def test_a_masked_cloud_does_not_bend_the_shift() -> None:
-    cells = landscape(5, 40)
-    moving, fixed = image(cells, 40, 6, -4), image(cells, 40, 0, 0)
-    # Bright cloud just inside and around the mask would pull; what is masked must not count at all.
-    masked = moving.copy()
-    masked[:, 5:20, 8:25] = np.nan
-    whole, holed = find_shift(moving, fixed), find_shift(masked, fixed)
-    assert np.hypot(holed.x + 0.6, holed.y - 0.4) < 0.05
-    assert np.hypot(holed.x - whole.x, holed.y - whole.y) < 0.03
+def under_clouds(values: Any, seed: int, share: float) -> Any:
+    """Masked blobs over a share of an image."""
+    size = values.shape[-1]
+    field = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(size, size)), size / 10)
+    out = values.copy()
+    out[:, field > np.quantile(field, 1 - share)] = np.nan
+    return out
 
 
-def test_a_small_patch_is_not_harmed() -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_clouds_that_move_between_the_images_do_not_bend_the_shift(way: str) -> None:
+    misses = []
+    for seed in range(6):
+        moving = under_clouds(noisy(image(seed, 60, 6, -4), seed), seed + 20, 0.3)
+        fixed = under_clouds(noisy(image(seed, 60), seed + 9), seed + 40, 0.3)
+        assert 0.35 < np.isnan(moving + fixed).mean() < 0.65
+        match = find_shift(moving, fixed, method=way)
+        misses.append((match.x + 0.6, match.y - 0.4))
+    assert np.hypot(*np.transpose(misses)).max() < 0.05
+    # Errors have no direction in common.
+    assert np.hypot(*np.mean(misses, axis=0)) < 0.03
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_lies_under_the_mask_does_not_count(way: str) -> None:
+    moving, fixed = image(5, 40, 6, -4), image(5, 40)
+    masked, other = moving.copy(), moving.copy()
+    other[:, 5:20, 8:25] += 0.5
+    for cloudy in (masked, other):
+        cloudy[:, 5:20, 8:25] = np.nan
+    assert find_shift(masked, fixed, method=way) == find_shift(other, fixed, method=way)
+    assert off(find_shift(masked, fixed, method=way), 0.6, -0.4) < 0.05
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_stripes_and_a_frame_without_data_do_not_bend_it(way: str) -> None:
+    moving, fixed = noisy(image(3, 60, -8, 3), 1), noisy(image(3, 60), 2)
+    y, x = np.mgrid[:60, :60]
+    moving[:, (y + 0.2 * x) % 24 < 6] = np.nan  # as Landsat-7 since 2003
+    fixed[:, :5] = fixed[:, :, -7:] = np.nan
+    assert off(find_shift(moving, fixed, method=way), -0.8, 0.3) < 0.05
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_another_season_only_costs_precision(way: str) -> None:
+    misses = []
+    for seed in range(4):
+        rng, bright = np.random.default_rng(seed), brightness(seed, 100)
+        grown = np.where(rng.uniform(size=bright.shape[1]) < 0.5, bright, rng.uniform(0.05, 0.4, bright.shape))
+        moving = noisy(image(seed, 100, 6, -4, grown), seed)
+        misses.append(off(find_shift(moving, noisy(image(seed, 100), seed + 9), method=way), 0.6, -0.4))
+    assert max(misses) < 0.1
+    assert np.mean(misses) < 0.05
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_contrast_may_be_turned_round_and_one_band_is_enough(way: str) -> None:
+    moving, fixed = image(4, 60, 6, -4)[:1], image(4, 60)[:1]
+    assert off(find_shift(noisy(0.5 - moving, 1), noisy(fixed, 2), method=way), 0.6, -0.4) < 0.05
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_small_patch_is_not_harmed(way: str) -> None:
     for seed in range(5):
-        cells = landscape(seed, 21)
-        match = find_shift(noisy(image(cells, 21, 1, -1), seed), noisy(image(cells, 21, 0, 0), seed + 50))
+        match = find_shift(noisy(image(seed, 21, 1, -1), seed), noisy(image(seed, 21), seed + 50), method=way)
         # Moved or not, it must not lie worse than it did.
-        assert np.hypot(match.x + 0.1, match.y - 0.1) <= np.hypot(0.1, 0.1) + 1e-9
+        assert off(match, 0.1, -0.1) <= np.hypot(0.1, 0.1) + 1e-9
 
 
-def test_other_places_large_shifts_and_empty_images_are_refused_with_a_reason() -> None:
-    here, elsewhere = image(landscape(0, 30), 30, 0, 0), image(landscape(1, 30), 30, 0, 0)
-    far = image(landscape(0, 30), 30, 28, 0)
+@pytest.mark.parametrize("way", WAYS)
+def test_other_places_large_shifts_and_empty_images_are_refused_with_a_reason(way: str) -> None:
+    here, elsewhere, far = image(0, 30), image(1, 30), image(0, 30, 28, 0)
     for moving in (elsewhere, far, np.full_like(here, np.nan), np.full_like(here, 0.2)):
-        match = find_shift(moving, here)
+        match = find_shift(moving, here, method=way)
         assert not match.accepted
         assert (match.x, match.y) == (0, 0)
         assert match.reason
+
+
+def test_whole_pixels_are_found_by_slices() -> None:
+    fixed = image(0, 40)
+    for right, down in ((2, -1), (-2, 0), (0, 2)):
+        found = best_whole(windows_of(image(0, 40, right * OVER, down * OVER), fixed), 2)
+        np.testing.assert_array_equal(found, (-down, -right))
+
+
+def test_a_large_image_is_compared_in_its_clear_and_detailed_windows() -> None:
+    side = SIDE * CELLS + 600
+    rng = np.random.default_rng(0)
+    land = ndimage.uniform_filter((ndimage.gaussian_filter(rng.normal(size=(side, side)), 3) > 0).astype(np.float32), 3)
+    fixed = land[None]
+    moving = ndimage.shift(land, (0.4, -0.7), order=3)[None] * 1.3
+    moving[:, : side // 2] = np.nan
+    fixed = fixed.copy()
+    fixed[:, :, : side // 4] = 0.1  # water
+    windows = windows_of(moving, fixed)
+    assert 0 < len(windows) <= CELLS * CELLS // 2
+    assert {w.fixed.shape for w in windows} == {(SIDE, SIDE)}
+    assert all(w.moving_seen.mean() > 0.5 and w.fixed.std() > 0.01 for w in windows)
+    for way in WAYS:
+        match = find_shift(moving, fixed, method=way)
+        assert np.hypot(match.x - 0.7, match.y + 0.4) < 0.02
+
+
+@pytest.mark.parametrize("shape", [(3 * SIDE - 1, 1400), (90, 12_000)])
+def test_long_images_have_windows_of_one_shape(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    fixed = ndimage.gaussian_filter(rng.normal(size=shape), 2)[None].astype(np.float32)
+    windows = windows_of(np.roll(fixed, 1, axis=2), fixed)
+    assert {w.fixed.shape for w in windows} == {(min(SIDE, shape[0]), SIDE)}
+    for way in WAYS:
+        match = find_shift(np.roll(fixed, 1, axis=2), fixed, method=way)
+        assert (match.x, match.y) == (pytest.approx(-1, abs=0.02), pytest.approx(0, abs=0.02))
+
+
+def test_of_two_windows_the_clear_one_is_taken_though_the_other_has_more_contrast() -> None:
+    rng = np.random.default_rng(0)
+    fixed = rng.uniform(0.1, 0.4, (1, 4 * SIDE, 8 * SIDE)).astype(np.float32)
+    contrasty = np.arange(8 * SIDE) // SIDE % 2 == 0  # the left window of every part
+    fixed[:, :, contrasty] *= 2
+    clouded = fixed.copy()
+    clouded[:, :, contrasty & (np.arange(8 * SIDE) % SIDE > SIDE // 4)] = np.nan
+    windows = windows_of(clouded, fixed)
+    assert len(windows) == CELLS * CELLS
+    assert all(window.moving_seen.mean() > 0.9 for window in windows)

@@ -22,7 +22,7 @@ rule fit_bandpass:
     params:
         code=code("ard_bandpass"),
         pairs=bandpass_pairs,
-        site=site_keys("mask_dilation_m", "cloud_masks", "band_shifts_m", "nbar", "coregistration", "bandpass"),
+        site=site_keys(*READING, "coregistration", "bandpass"),
         sensor=sensor_entry,
         bands=sensor_bands,
     script:
@@ -49,7 +49,7 @@ rule prepare:
         runtime=runtime,
     params:
         code=code("ard"),
-        site=site_keys("mask_dilation_m", "cloud_masks", "band_shifts_m", "nbar", "coregistration"),
+        site=site_keys(*READING, "coregistration"),
         sensor=sensor_entry,
         bands=sensor_bands,
         alone=alone,
@@ -63,7 +63,8 @@ rule map_fields:
         map=field_map,
         images=field_images,
     output:
-        "results/ard/{site}/fields.tif",
+        fields="results/ard/{site}/fields.tif",
+        classes="results/ard/{site}/fields.csv",
     log:
         "results/logs/ard/{site}/fields.log",
     benchmark:
@@ -85,6 +86,7 @@ rule collect_quality:
     """One table of what was done to every scene of {wildcards.site}."""
     input:
         rows=quality_rows,
+        images=quality_images,
     output:
         "results/ard/{site}/quality.csv",
     log:
@@ -100,3 +102,49 @@ rule collect_quality:
         code=code("ard_quality"),
     script:
         "../scripts/ard_quality.py"
+
+
+rule compare_sensors:
+    """How alike the sensors' images of {wildcards.site} are, before and after harmonisation."""
+    input:
+        files=compared_files,
+    output:
+        "results/ard/{site}/agreement.csv",
+    log:
+        "results/logs/ard/{site}/agreement.log",
+    benchmark:
+        "results/benchmarks/ard/{site}/agreement.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=comparing_runtime,
+    params:
+        code=code("ard_agreement"),
+        pairs=compared_pairs,
+        sensors=compared_sensors,
+        site=site_keys(*READING, "reference"),
+    script:
+        "../scripts/ard_agreement.py"
+
+
+rule compare_with_truth:
+    """How near the images of the simulated place {wildcards.site} come to its truth."""
+    input:
+        images=reflectance_images,
+        truth="results/simulated/{site}/truth.nc",
+    output:
+        "results/ard/{site}/accuracy.csv",
+    log:
+        "results/logs/ard/{site}/accuracy.log",
+    benchmark:
+        "results/benchmarks/ard/{site}/accuracy.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    resources:
+        mem_mb=memory,
+        runtime=comparing_runtime,
+    params:
+        code=code("ard_accuracy"),
+    script:
+        "../scripts/ard_accuracy.py"

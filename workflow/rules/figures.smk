@@ -179,9 +179,7 @@ rule draw_profiles:
 rule draw_phenology:
     """Maps of the season's dates by source, and their errors where the truth is known."""
     input:
-        images=source_images,
-        tables=source_phenology,
-        known=known_sites_phenology,
+        unpack(phenology_files),
     output:
         "results/figures/{experiment}/{site}/phenology.png",
     log:
@@ -203,11 +201,13 @@ rule draw_phenology:
 
 
 rule draw_scenes:
-    """Which scenes {wildcards.site} has, and which are kept."""
+    """All scenes of {wildcards.site}: what the archives have, what was kept and what was done to it."""
     input:
-        scenes="results/raw/{site}/scenes.csv",
+        unpack(scene_files),
     output:
-        "results/figures/{site}/scenes.png",
+        figure="results/figures/{site}/scenes.png",
+        table="results/tables/{site}/scenes.csv",
+        lines="results/tables/{site}/bandpass.csv",
     log:
         "results/logs/figures/{site}/scenes.log",
     benchmark:
@@ -225,26 +225,26 @@ rule draw_scenes:
         "../scripts/figures_scenes.py"
 
 
-rule draw_quality:
-    """What was done to every scene of {wildcards.site}."""
+rule draw_agreement:
+    """How alike the sensors' images of {wildcards.site} are, or how near to a known truth."""
     input:
-        quality="results/ard/{site}/quality.csv",
+        table="results/ard/{site}/{table}.csv",
     output:
-        "results/figures/{site}/quality.png",
+        "results/figures/{site}/{table,agreement|accuracy}.png",
     log:
-        "results/logs/figures/{site}/quality.log",
+        "results/logs/figures/{site}/{table}.log",
     benchmark:
-        "results/benchmarks/figures/{site}/quality.tsv"
+        "results/benchmarks/figures/{site}/{table}.tsv"
     conda:
         "../../envs/geo.yaml"
     resources:
         mem_mb=memory,
         runtime=runtime,
     params:
-        code=code("figures_quality"),
+        code=code("figures_agreement"),
         title=figure_title,
     script:
-        "../scripts/figures_quality.py"
+        "../scripts/figures_agreement.py"
 
 
 rule draw_year:

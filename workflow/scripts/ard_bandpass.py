@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from stfuse.ard import merge_day, to_physical
+from stfuse.ard import merge_day
 from stfuse.bandpass import Line, Pair, fit_bands, published, spread_within
 from stfuse.errors import InputError
 from stfuse.grid import degrade, site_grid
 from stfuse.job import job, whole
-from stfuse.masks import DILATION
 from stfuse.raster import read_image
-from stfuse.rawscene import band_shifts, read_scene, scene_date
+from stfuse.rawscene import read_native, scene_date
 from stfuse.registration import register, shift_in_units
 from stfuse.screening import without_missed_clouds
 
@@ -24,7 +23,7 @@ logger = logging.getLogger("stfuse.ard_bandpass")
 def fit_bandpass(
     pairs: list[dict[str, Any]], sensor: dict[str, Any], site: dict[str, Any], bands: list[str], out: Path
 ) -> None:
-    """Write ``{band: {slope, offset, rule, n, r, why}}``.
+    """Write ``{band: {slope, offset, rule, n, r, why, slope_error, offset_error, days}}``, see `stfuse.bandpass.Line`.
 
     Parameters
     ----------
@@ -51,7 +50,17 @@ def fit_bandpass(
         names = [scene_date(Path(pair["scenes"][0])) for pair in pairs]
         lines = dict(zip(bands, fit_bands(read, names, list(lines.values())), strict=True))
         for band, line in lines.items():
-            logger.info("%s: %s", band, line)
+            told = (
+                band,
+                line.rule,
+                line.slope,
+                line.offset,
+                line.slope_error,
+                line.offset_error,
+                list(line.days),
+                line.why,
+            )
+            logger.info("%s: %s, slope %.4f, offset %.4f, errors %s and %s, dates %s; %s", *told)
     with whole(out) as part:
         part.write_text(json.dumps({band: line.as_dict() for band, line in lines.items()}, indent=1) + "\n")
 
@@ -59,13 +68,10 @@ def fit_bandpass(
 def _read_pair(pair: dict[str, Any], sensor: dict[str, Any], site: dict[str, Any], bands: list[str]) -> Pair:
     """Both images of a pair on the coarser's grid, registered, without missed cloud; lacking bands are NaN."""
     grid = site_grid(site["crs"], tuple(site["bounds"]), sensor["resolution"])
-    shifts = band_shifts(site, sensor["name"])
-    dilation = float(site.get("mask_dilation_m", DILATION))
-    kind = sensor.get("quantity", "reflectance"), sensor.get("resampling", "sharp")
-    native = [to_physical(read_scene(Path(p), bands, shifts), bands, dilation, *kind) for p in pair["scenes"]]
+    native = read_native([Path(p) for p in pair["scenes"]], bands, sensor, site)
     values, names, fine = reference = read_image(pair["reference"])
     image = merge_day(native, grid)
-    match = register(image, bands, grid, reference)
+    match = register(image, bands, grid, reference, site.get("coregistration", "ecc"))
     shift = shift_in_units(match, grid)
     if shift != (0.0, 0.0):
         image = merge_day(native, grid, shift)

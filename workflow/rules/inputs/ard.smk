@@ -1,6 +1,11 @@
 # The files and settings of the rules in ../ard.smk.
 
+from types import SimpleNamespace
+
 from stfuse.checks import unregistered
+
+# The settings of a site that decide how a raw scene is read.
+READING = ("mask_dilation_m", "snow", "cloud_masks", "band_shifts_m", "nbar")
 
 
 def raw_scenes(wildcards):
@@ -65,10 +70,73 @@ def bandpass_files(wildcards):
     return [f for pair in bandpass_pairs(wildcards) for f in [*pair["scenes"], pair["reference"]]]
 
 
+def images_by_sensor(site):
+    """Dates of the images that a site's experiments use, by sensor."""
+    found = {}
+    for image in sorted(ard_images(site)):
+        found.setdefault(Path(image).parent.name, []).append(Path(image).stem)
+    return found
+
+
+def common_bands(site, sensor):
+    """The bands that images of a sensor share with the reference's; none where the two are not compared."""
+    reference = SITES[site]["reference"]
+    if sensor == reference or unregistered(SENSORS[sensor], SENSORS[reference]):
+        return []
+    return [band for band in bands_of(site, sensor) if band in bands_of(site, reference)]
+
+
+def compared_pairs(wildcards):
+    """Every coincident pair of images that experiments use. Hidden dates too: nothing is fitted to what they say."""
+    site, reference = wildcards.site, SITES[wildcards.site]["reference"]
+    known, used, pairs = days(site), images_by_sensor(site), []
+    for sensor, dates in used.items():
+        bands = common_bands(site, sensor)
+        for date in dates if bands else []:
+            found = plan.nearest(date, used.get(reference, []))
+            if not found or plan.days_between(date, found) > SITES[site]["bandpass_days"]:
+                continue
+            asked = SimpleNamespace(site=site, sensor=sensor, date=date)
+            other = SimpleNamespace(site=site, sensor=reference, date=found)
+            pair = {"sensor": sensor, "bands": bands, "bandpass": "".join(bandpass_of(asked))}
+            pair |= {"scenes": raw_scenes(asked), "reference_scenes": raw_scenes(other)}
+            pair |= {"image": f"results/ard/{site}/{sensor}/{date}.tif"}
+            pair |= {"registered_to": "".join(Path(image).stem for image in reference_image(asked))}
+            pairs.append(pair | {"reference": f"results/ard/{site}/{reference}/{found}.tif"})
+    return pairs
+
+
+def compared_files(wildcards):
+    """Their files."""
+    found = set()
+    for pair in compared_pairs(wildcards):
+        found |= {*pair["scenes"], *pair["reference_scenes"], pair["image"], pair["reference"], pair["bandpass"]}
+    return sorted(found - {""})
+
+
+def compared_sensors(wildcards):
+    """The configurations of a site's sensors."""
+    return {sensor: SENSORS[sensor] for sensor in SITES[wildcards.site]["sensors"]}
+
+
+def comparing_runtime(wildcards, input, attempt):
+    """Minutes: every pair's scenes are read once more."""
+    return attempt * int(10 + 2 * megapixels(wildcards) * len(input))
+
+
+def reflectance_images(wildcards):
+    """The images of reflectance that a site's experiments use."""
+    used = images_by_sensor(wildcards.site)
+    optical = [s for s in used if SENSORS[s].get("quantity", "reflectance") == "reflectance"]
+    return [f"results/ard/{wildcards.site}/{sensor}/{date}.tif" for sensor in optical for date in used[sensor]]
+
+
 def field_map(wildcards):
-    """The site's field map, where the user has one."""
+    """The site's field map, where the user has one: a raster, or the pieces of a map of crops from an archive."""
     site = SITES[wildcards.site]
     where = site.get("fields", "")
+    if wildcards.site in MAPS:
+        return map_scenes(wildcards)
     if where == "simulated":
         return [f"results/simulated/{site['name']}/fields.tif"]
     return [located(where, f"Field map of site {site['name']}")] if where else []
@@ -83,9 +151,14 @@ def field_images(wildcards):
     return [f"results/ard/{site['name']}/{site['reference']}/{date}.tif" for date in dates]
 
 
+def quality_images(wildcards):
+    """Every image that the site's experiments use."""
+    return sorted(ard_images(wildcards.site))
+
+
 def quality_rows(wildcards):
-    """The quality row of every image that the site's experiments use."""
-    return sorted(f.replace(".tif", ".csv") for f in ard_images(wildcards.site))
+    """Their quality rows, in the same order."""
+    return [image.removesuffix(".tif") + ".csv" for image in quality_images(wildcards)]
 
 
 def reference_resolution(wildcards):

@@ -1,10 +1,18 @@
 # The files and settings of the rules in ../figures.smk.
 
+from types import SimpleNamespace
+
 
 def known_sites_phenology(wildcards):
     """The true transition dates of a simulated world; nothing for a real place."""
     made = f"results/simulated/{wildcards.site}/phenology.csv"
     return [made] if "simulated" in SITES[wildcards.site] else []
+
+
+def phenology_files(wildcards):
+    """The dates of every source, as maps and by field, and the true ones."""
+    parts = {"images": source_images, "tables": source_phenology, "known": known_sites_phenology}
+    return {name: of_job(wildcards) for name, of_job in parts.items()}
 
 
 def figure_title(wildcards):
@@ -181,6 +189,14 @@ def first_year(wildcards):
 def site_min_clear(wildcards):
     """The clear share below which scenes are not fetched."""
     return SITES[wildcards.site]["min_clear"]
+
+
+def scene_files(wildcards):
+    """What the search and the preparation say of a site's scenes, and the band adjustments of the sensors used."""
+    site = wildcards.site
+    asked = [SimpleNamespace(site=site, sensor=sensor) for sensor in images_by_sensor(site)]
+    found = {"scenes": f"results/raw/{site}/scenes.csv", "quality": f"results/ard/{site}/quality.csv"}
+    return found | {"bandpass": [line for one in asked for line in bandpass_of(one)]}
 
 
 def figures_of(experiment, site):

@@ -1,16 +1,21 @@
-"""Bringing one sensor's reflectance to another's bandpass: ``reference = slope * observed + offset`` per band."""
+"""Bringing one sensor's reflectance to another's bandpass: ``reference = slope * observed + offset`` per band.
+
+The line is fitted day by day and averaged over the days (see `stfuse.daylines`). Over the pixels of all days together
+the haze of single days decides: on thirty simulated places such slopes were off by 5 to 6 % (root mean square), the
+mean lines of three and of six days by 2.5 and 2.2 %.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from stfuse.daylines import LEAST, DayLine, day_line, mean_line
 from stfuse.errors import InputError
 from stfuse.grid import degrade
 from stfuse.task import FloatArray
@@ -20,11 +25,11 @@ Pair = tuple[FloatArray, FloatArray, FloatArray]
 
 MIN_DATES = 3  # fewer are a matter of those days' haze and of what grew between the two images
 MIN_PAIRS = 60  # pixels
-LEAST = 10  # pixels of one date
 MIN_R = 0.8
 SLOPES = (0.7, 1.3)
 MAX_OFFSET = 0.03  # reflectance; published adjustments of these sensors stay below a fifth of it
-OUTLIER = 3.0  # median absolute deviations
+MAX_ERROR = 0.1  # of the slope; a line known no better says less than the published one
+BLOCKS = 4  # by as many the site is cut for the error of a day's line
 HOMOGENEOUS = 0.5  # share of the pixels, the most even ones, that the fit prefers
 
 
@@ -41,9 +46,13 @@ class Line:
     n : int
         Pixel pairs looked at.
     r : float or None
-        Their correlation.
+        Their mean correlation on a date.
     why : str
         Why the fit was not taken, if it was tried, and which dates were left out of it.
+    slope_error, offset_error : float or None
+        Standard errors of a fit, such that twice the error holds the truth in 95 % of cases; None where unknown.
+    days : mapping of str to DayLine
+        ISO dates that the line was fitted to, each with its own line.
     """
 
     slope: float
@@ -52,6 +61,9 @@ class Line:
     n: int = 0
     r: float | None = None
     why: str = ""
+    slope_error: float | None = None
+    offset_error: float | None = None
+    days: Mapping[str, DayLine] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For a JSON file."""
@@ -66,53 +78,28 @@ def published(sensor: Mapping[str, Any], band: str, why: str = "", n: int = 0, r
     return Line(float(line[0]), float(line[1]), "published", n, r, why)
 
 
-def reduced_major_axis(x: NDArray[Any], y: NDArray[Any]) -> tuple[float, float]:
-    """Slope and offset of the reduced major axis: both sensors carry noise, so neither is the error-free one.
-
-    Chastain et al. (2019, RSE 221, 274-285) use it for the same reason. The slope is the ratio of the spreads.
-    """
-    slope = float(np.std(y) / np.std(x))
-    return slope, float(np.mean(y) - slope * np.mean(x))
+Pixels = tuple[NDArray[Any], NDArray[Any], NDArray[np.intp]]
+"""Observed, reference, and number of the block of land, shape (n,) each."""
 
 
-def robust_line(x: NDArray[Any], y: NDArray[Any]) -> tuple[float, float, float, int]:
-    """Reduced major axis without outliers beyond 3 median absolute deviations, found in three rounds.
-
-    Returns
-    -------
-    slope, offset, r : float
-        Correlation r of the pixels kept; NaN if there are too few or they do not vary.
-    n : int
-        Pixels kept.
-    """
-    keep = np.ones(len(x), bool)
-    slope, offset, r = 1.0, 0.0, math.nan
-    for _ in range(3):
-        if keep.sum() < LEAST or not np.std(x[keep]) > 1e-6 or not np.std(y[keep]) > 1e-6:
-            return 1.0, 0.0, math.nan, int(keep.sum())
-        slope, offset = reduced_major_axis(x[keep], y[keep])
-        r = float(np.corrcoef(x[keep], y[keep])[0, 1])
-        left = y - slope * x - offset
-        centre = np.median(left[keep])
-        # 1.4826 makes the median absolute deviation a standard deviation.
-        spread = 1.4826 * np.median(np.abs(left[keep] - centre))
-        keep = np.abs(left - centre) <= max(OUTLIER * spread, 1e-6)
-    return slope, offset, r, int(keep.sum())
-
-
-def choose_pixels(pair: Pair, band: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Observed and reference reflectance of the pixels to fit a band with, shape (n,) each.
+def choose_pixels(pair: Pair, band: int) -> Pixels:
+    """The pixels to fit a band with.
 
     The more even half of the clear pixels, where misregistration and point spread matter least;
     all where that leaves too few.
     """
     x, y, spread = (part[band].ravel() for part in pair)
     clear = np.isfinite(x) & np.isfinite(y) & np.isfinite(spread)
-    x, y, spread = x[clear], y[clear], spread[clear]
-    if HOMOGENEOUS * len(x) >= MIN_PAIRS:
-        even = spread <= np.quantile(spread, HOMOGENEOUS)
-        x, y = x[even], y[even]
-    return x.astype(np.float64), y.astype(np.float64)
+    if HOMOGENEOUS * clear.sum() >= MIN_PAIRS:
+        clear &= spread <= np.quantile(spread[clear], HOMOGENEOUS)
+    block = _blocks(pair[0].shape[1:]).ravel()
+    return x[clear].astype(np.float64), y[clear].astype(np.float64), block[clear]
+
+
+def _blocks(shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """Number of the block of land that each pixel lies in, shape (y, x)."""
+    rows, columns = (np.arange(length) * BLOCKS // length for length in shape)
+    return np.asarray(rows[:, None] * BLOCKS + columns, np.intp)
 
 
 def fit_bands(pairs: Sequence[Pair], names: Sequence[str], fallbacks: Sequence[Line]) -> list[Line]:
@@ -131,45 +118,74 @@ def fit_bands(pairs: Sequence[Pair], names: Sequence[str], fallbacks: Sequence[L
     fallbacks : sequence of Line
         Per band: taken where the fit is refused, with the reason in `why`.
     """
-    chosen = [[choose_pixels(pair, band) for band in range(len(fallbacks))] for pair in pairs]
-    kept, left_out = [], []
-    for pixels, name in zip(chosen, names, strict=True):
-        fault = _fault(pixels)
+    return lines_of([day_lines(pair) for pair in pairs], names, fallbacks)
+
+
+def day_lines(pair: Pair) -> list[DayLine | None]:
+    """The line of every band on one date, None where the two share no clear pixel."""
+    chosen = [choose_pixels(pair, band) for band in range(len(pair[0]))]
+    return [day_line(*pixels) if len(pixels[0]) else None for pixels in chosen]
+
+
+def lines_of(days: Sequence[Sequence[DayLine | None]], names: Sequence[str], fallbacks: Sequence[Line]) -> list[Line]:
+    """As `fit_bands`, of the dates' own lines."""
+    kept: dict[str, Sequence[DayLine | None]] = {}
+    left_out = []
+    for lines, name in zip(days, names, strict=True):
+        fault = _fault(lines)
         if fault:
             left_out.append(f"{name} ({fault})")
         else:
-            kept.append(pixels)
+            kept[name] = lines
     note = f"left out {', '.join(left_out)}" if left_out else ""
-    return [_fit_band([pixels[band] for pixels in kept], line, note) for band, line in enumerate(fallbacks)]
+    return [_fit_band({n: d for n, lines in kept.items() if (d := lines[i])}, f, note) for i, f in enumerate(fallbacks)]
 
 
-def _fault(pixels: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> str:
+def _fault(lines: Sequence[DayLine | None]) -> str:
     """Why a date is left out, empty if it is kept."""
-    known = [(x, y) for x, y in pixels if len(x)]
-    odd = []
-    for x, y in known:
-        slope, _, r, n = robust_line(x, y)
-        if not (n >= LEAST and r >= MIN_R and SLOPES[0] <= slope <= SLOPES[1]):
-            odd.append(f"slope {slope:.2f}, r {r:.2f}, n {n}")
+    known = [line for line in lines if line]
+    odd = [f"slope {line.slope:.2f}, r {line.r:.2f}, n {line.n}" for line in known if not _is_plain(line)]
     if not known:
         return "no common clear pixel"
     return f"{len(odd)} of {len(known)} bands odd: {'; '.join(odd)}" if 2 * len(odd) >= len(known) else ""
 
 
-def _fit_band(dates: Sequence[tuple[NDArray[Any], NDArray[Any]]], fallback: Line, note: str) -> Line:
-    dates = [(x, y) for x, y in dates if len(x) >= LEAST]
+def _is_plain(line: DayLine) -> bool:
+    return line.n >= LEAST and line.r >= MIN_R and SLOPES[0] <= line.slope <= SLOPES[1]
 
-    def refused(why: str, n: int = 0, r: float | None = None) -> Line:
-        return Line(fallback.slope, fallback.offset, fallback.rule, n, r, f"{why}; {note}".rstrip("; "))
 
-    if len(dates) < MIN_DATES:
-        return refused(f"fit refused: too few dates ({len(dates)}, {MIN_DATES} are needed)")
-    slope, offset, r, n = robust_line(*(np.concatenate(part) for part in zip(*dates, strict=True)))
-    good = n >= MIN_PAIRS and r >= MIN_R and SLOPES[0] <= slope <= SLOPES[1] and abs(offset) <= MAX_OFFSET
-    if not good:
-        found = f"fit refused: slope {slope:.2f}, offset {offset:.3f}, r {r:.2f}, n {n}"
-        return refused(found, n, r if math.isfinite(r) else None)
-    return Line(slope, offset, "fit", n, r, note)
+def _fit_band(days: Mapping[str, DayLine], fallback: Line, note: str) -> Line:
+    used = {name: line for name, line in days.items() if line.n >= LEAST and line.r > 0}
+    n = sum(line.n for line in used.values())
+    r = float(np.mean([line.r for line in used.values()])) if used else None
+
+    def refused(why: str) -> Line:
+        return replace(fallback, n=n, r=r, why=f"{why}; {note}".rstrip("; "))
+
+    if len(used) < MIN_DATES:
+        return refused(f"fit refused: too few dates ({len(used)}, {MIN_DATES} are needed)")
+    (slope, offset), (slope_error, offset_error) = mean_line(list(used.values()))
+    plain = n >= MIN_PAIRS and r is not None and r >= MIN_R and SLOPES[0] <= slope <= SLOPES[1]
+    if not (plain and abs(offset) <= MAX_OFFSET and slope_error <= MAX_ERROR):
+        found = f"slope {slope:.2f} +- {slope_error:.2f}, offset {offset:.3f}, r {r:.2f}, n {n}"
+        return refused(f"fit refused: {found}")
+    return Line(slope, offset, "fit", n, r, note, slope_error, offset_error, used)
+
+
+def without_date(line: Mapping[str, Any], date: str, fallback: Line) -> Line:
+    """A fitted line had it not seen one of its dates: what it is worth on a day that is not its own.
+
+    Parameters
+    ----------
+    line : mapping
+        A band's entry of ``bandpass.json``.
+    date : str
+        ISO.
+    fallback : Line
+        Taken where the other dates do not suffice.
+    """
+    others = {name: DayLine(**known) for name, known in line["days"].items() if name != date}
+    return _fit_band(others, fallback, "")
 
 
 def apply_lines(values: FloatArray, bands: Sequence[str], lines: Mapping[str, Mapping[str, Any]]) -> FloatArray:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from stfuse.coregistration import Match, find_shift
+from stfuse.coregistration import Match, find_shift, unmoved
 from stfuse.grid import degrade
 from stfuse.task import FloatArray
 
@@ -31,7 +31,11 @@ def register_bands(bands: Sequence[str], reference: Sequence[str]) -> list[tuple
 
 
 def register(
-    image: FloatArray, bands: Sequence[str], grid: GeoBox, reference: tuple[FloatArray, Sequence[str], GeoBox]
+    image: FloatArray,
+    bands: Sequence[str],
+    grid: GeoBox,
+    reference: tuple[FloatArray, Sequence[str], GeoBox],
+    method: str = "ecc",
 ) -> Match | None:
     """How a day's image lies on the reference, or None if they share no band to compare.
 
@@ -41,12 +45,16 @@ def register(
         On `grid`.
     reference : (ndarray (band, y, x), bands, GeoBox)
         The reference sensor's image nearest in time. The finer of the two is brought to the other's grid by area mean.
+    method : {"ecc", "phase", "none"}
+        The site's ``coregistration``; with none the images are not compared.
 
     Returns
     -------
     Match or None
         In pixels of `grid`.
     """
+    if method == "none":
+        return unmoved("the site's coregistration is none")
     values, names, known = reference
     pairs = register_bands(bands, names)
     if not pairs:
@@ -55,8 +63,8 @@ def register(
     moving = image[[bands.index(band) for band, _ in pairs]]
     finer = float(known.resolution.x) / float(grid.resolution.x)
     if finer <= 1:
-        return find_shift(moving, degrade(fixed, known, grid))
-    match = find_shift(degrade(moving, grid, known), fixed)
+        return find_shift(moving, degrade(fixed, known, grid), method=method)
+    match = find_shift(degrade(moving, grid, known), fixed, method=method)
     return replace(match, x=match.x * finer, y=match.y * finer, error=match.error * finer)
 
 
