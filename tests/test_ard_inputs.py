@@ -31,6 +31,7 @@ def rules() -> SimpleNamespace:
         "sentinel1": {"resolution": 10, "bands": {"vv": 10}, "quantity": "backscatter"},
     }
     site = {"name": "here", "reference": "sentinel2", "sensors": list(sensors), "bandpass": "fit", "bandpass_days": 1}
+    site |= {"frame": "mean", "coregistration": "ecc"}
     names: dict[str, Any] = {"plan": cases, "Path": Path, "SITES": {"here": site}, "SENSORS": sensors, "MAPS": {}}
     for stage in ("common", "ard"):
         exec((INPUTS / f"{stage}.smk").read_text(), names)
@@ -90,3 +91,16 @@ def test_images_of_reflectance_are_those_that_have_a_truth(rules: SimpleNamespac
 def test_quality_rows_lie_beside_their_images(rules: SimpleNamespace) -> None:
     images, rows = rules.quality_images(asked()), rules.quality_rows(asked())
     assert [Path(row).with_suffix(".tif") for row in rows] == [Path(image) for image in images]
+
+
+def test_the_reference_is_laid_on_a_frame_of_open_dates_where_there_are_enough(rules: SimpleNamespace) -> None:
+    assert list(rules.frame_scenes(asked())) == ["2020-03-01", "2020-03-21", "2020-05-01"]
+    assert rules.frame_files(asked())[0] == "results/raw/here/sentinel2/S2020-03-01"
+    laid = asked(sensor="sentinel2", date=HIDDEN)
+    assert rules.frame_image(laid) == ["results/ard/here/frame.tif"]
+    assert rules.frame_image(asked(sensor="landsat8", date=HIDDEN)) == []
+    for setting in ({"frame": "delivered"}, {"coregistration": "none"}):
+        before = {key: rules.SITES["here"][key] for key in setting}
+        rules.SITES["here"].update(setting)
+        assert rules.frame_image(laid) == []
+        rules.SITES["here"].update(before)

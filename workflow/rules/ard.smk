@@ -34,6 +34,7 @@ rule prepare:
     input:
         scenes=raw_scenes,
         reference=reference_image,
+        frame=frame_image,
         bandpass=bandpass_of,
     output:
         image="results/ard/{site}/{sensor}/{date}.tif",
@@ -55,6 +56,31 @@ rule prepare:
         alone=alone,
     script:
         "../scripts/ard.py"
+
+
+rule make_frame:
+    """The mean of clear images of {wildcards.site}, on which those of its reference sensor are laid."""
+    input:
+        scenes=frame_files,
+    output:
+        "results/ard/{site}/frame.tif",
+    log:
+        "results/logs/ard/{site}/frame.log",
+    benchmark:
+        "results/benchmarks/ard/{site}/frame.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    resources:
+        mem_mb=frame_memory,
+        runtime=runtime,
+    params:
+        code=code("ard_frame"),
+        scenes=frame_scenes,
+        site=site_keys(*READING, "coregistration"),
+        sensor=reference_entry,
+        bands=reference_bands,
+    script:
+        "../scripts/ard_frame.py"
 
 
 rule map_fields:

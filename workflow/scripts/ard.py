@@ -41,6 +41,7 @@ def make_ard(
     reference: Path | None,
     bandpass: Path | None,
     alone: str = "",
+    frame: Path | None = None,
 ) -> None:
     """Write one day's image on the site's grid, reflectance or backscatter in dB, and its quality row.
 
@@ -60,6 +61,8 @@ def make_ard(
         JSON with a line per band.
     alone : str
         Why the image is not compared with the reference, where it is not (see `checks.unregistered`).
+    frame : Path or None
+        What images of the reference sensor are laid on; None where they stay as delivered, and for other sensors.
 
     Raises
     ------
@@ -70,7 +73,8 @@ def make_ard(
     native = read_native(scenes, bands, sensor, site)
     backscatter = sensor.get("quantity", "reflectance") == "backscatter"
     values = merge_day(native, grid)
-    known = read_image(reference) if reference else None
+    beside = reference or frame
+    known = read_image(beside) if beside else None
     match = register(values, bands, grid, known, site.get("coregistration", "ecc")) if known else None
     shift = shift_in_units(match, grid)
     if shift != (0.0, 0.0):
@@ -154,4 +158,5 @@ if __name__ == "__main__":
             reference=Path(snakemake.input.reference[0]) if snakemake.input.reference else None,
             bandpass=Path(snakemake.input.bandpass[0]) if snakemake.input.bandpass else None,
             alone=snakemake.params.alone,
+            frame=Path(snakemake.input.frame[0]) if snakemake.input.frame else None,
         )

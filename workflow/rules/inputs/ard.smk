@@ -40,6 +40,42 @@ def reference_image(wildcards):
     return [f"results/ard/{site}/{reference}/{found}.tif"] if found else []
 
 
+def reference_entry(wildcards):
+    """The configuration of a site's reference sensor."""
+    return SENSORS[SITES[wildcards.site]["reference"]]
+
+
+def reference_bands(wildcards):
+    """The bands that a job brings of it."""
+    return bands_of(wildcards.site, SITES[wildcards.site]["reference"])
+
+
+def frame_scenes(wildcards):
+    """Up to sixteen clear dates of the reference sensor, none of them hidden, with their raw scenes."""
+    site, reference = wildcards.site, SITES[wildcards.site]["reference"]
+    dates = plan.spread(sorted(open_references(site)), 16)
+    return {date: raw_scenes(SimpleNamespace(site=site, sensor=reference, date=date)) for date in dates}
+
+
+def frame_files(wildcards):
+    """Their folders."""
+    return [folder for folders in frame_scenes(wildcards).values() for folder in folders]
+
+
+def frame_memory(wildcards, attempt):
+    """Megabytes: two bands of every image are held as delivered."""
+    return attempt * int(1500 + 200 * megapixels(wildcards))
+
+
+def frame_image(wildcards):
+    """What images of the reference sensor are laid on, where their site asks for it and enough of them are clear."""
+    site = SITES[wildcards.site]
+    asked = site["frame"] == "mean" and site["coregistration"] != "none" and wildcards.sensor == site["reference"]
+    if not asked or not {"red", "nir", "nir08"} & set(reference_bands(wildcards)):
+        return []
+    return [f"results/ard/{site['name']}/frame.tif"] if len(open_references(site["name"])) >= 3 else []
+
+
 def bandpass_of(wildcards):
     """The band coefficients of a sensor that has bands in common with the reference, fitted or published."""
     site, sensor = SITES[wildcards.site], wildcards.sensor

@@ -1,0 +1,66 @@
+"""What the reference sensor's images are laid on, the mean of clear ones: results/ard/{site}/frame.tif."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from stfuse.ard import NativeScene, merge_day
+from stfuse.frame import Shift, mean_frame
+from stfuse.grid import site_grid
+from stfuse.job import job
+from stfuse.raster import write_image
+from stfuse.rawscene import read_native
+from stfuse.registration import register, register_bands, shift_in_units
+from stfuse.task import FloatArray
+
+logger = logging.getLogger("stfuse.ard_frame")
+
+
+def make_frame(
+    scenes: dict[str, list[Path]], sensor: dict[str, Any], site: dict[str, Any], bands: list[str], out: Path
+) -> None:
+    """Write the mean of the bands in which images are compared, as an image.
+
+    Parameters
+    ----------
+    scenes : mapping of ISO date to list of Path
+        Folders of the raw scenes of each day; none that an experiment hides.
+    sensor, site
+        Contents of their config files, with `name`.
+    bands : list of str
+        STAC common names, red or a near infrared among them.
+    out : Path
+
+    Raises
+    ------
+    InputError
+        If a scene is missing or damaged.
+    """
+    grid = site_grid(site["crs"], tuple(site["bounds"]), sensor["resolution"])
+    compared = [band for band, _ in register_bands(bands, bands)]
+    dates = sorted(scenes)
+    # Native images are two bands each; their moved ones are made anew each time, by one resampling.
+    native: list[list[NativeScene]] = [read_native(scenes[date], compared, sensor, site) for date in dates]
+
+    def look(i: int, shift: Shift) -> FloatArray:
+        return merge_day(native[i], grid, shift)
+
+    def lie(image: FloatArray, frame: FloatArray) -> Shift:
+        known = frame, compared, grid
+        return shift_in_units(register(image, compared, grid, known, site.get("coregistration", "ecc")), grid)
+
+    frame, shifts = mean_frame(look, len(dates), lie)
+    for date, shift in zip(dates, shifts, strict=True):
+        logger.info("%s lies in the frame when moved by %.2f m east, %.2f m north", date, *shift)
+    write_image(out, frame, compared, grid, {"SENSOR": sensor["name"], "DATES": " ".join(dates)})
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0], snakemake.threads):
+        make_frame(
+            scenes={date: [Path(p) for p in paths] for date, paths in snakemake.params.scenes.items()},
+            sensor=snakemake.params.sensor,
+            site=snakemake.params.site,
+            bands=list(snakemake.params.bands),
+            out=Path(snakemake.output[0]),
+        )
