@@ -9,7 +9,7 @@ from typing import Any
 
 from scripts.raw_scenes import find_scenes
 from stac_server import Json
-from stfuse.archives import Source
+from stfuse.acquisition.archives import Source
 from tiny_archive import SITE, write_catalog
 
 

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 
 import small_world
-from stfuse.masks import rejected
+from stfuse.harmonisation.masks import rejected
 from stfuse.simulated.covers import BANDS, PAN_WEIGHTS
 from stfuse.simulated.sensors import landsat8, sentinel2, venus
 

@@ -16,10 +16,10 @@ import yaml
 from affine import Affine
 from snakemake.utils import validate
 
-from stfuse.archives import catalogs_of, check_catalogs, check_collections, with_own
+from stfuse.acquisition.archives import catalogs_of, check_catalogs, check_collections, with_own
+from stfuse.acquisition.own_scenes import NUMBERS, REQUIRED, TEXTS, items_of_sheet
 from stfuse.checks import check_experiment, check_site
-from stfuse.own_scenes import NUMBERS, REQUIRED, TEXTS, items_of_sheet
-from stfuse.sensors import map_settings, read_sensors
+from stfuse.products.sensors import map_settings, read_sensors
 from tiny_archive import make_archive
 from whole_runs import ROOT, rows, snakemake
 

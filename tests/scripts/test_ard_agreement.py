@@ -17,8 +17,8 @@ from scripts.ard_bandpass import fit_bandpass
 from scripts.raw import fetch
 from scripts.raw_scenes import find_scenes
 from stfuse.errors import InputError
+from stfuse.products.sensors import read_sensors
 from stfuse.rawscene import read_native
-from stfuse.sensors import read_sensors
 from tiny_archive import BANDS, SENSORS, SITE, make_archive
 
 ROOT = Path(__file__).parents[2]

@@ -19,8 +19,8 @@ from scripts.raw_scenes import find_scenes
 from small_map import NAMES, SITE, codes, geobox, write_archive
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
+from stfuse.products.sensors import map_settings, read_sensors
 from stfuse.raster_stored import read_stored
-from stfuse.sensors import map_settings, read_sensors
 
 ROOT = Path(__file__).parents[2]
 FIELDS = yaml.safe_load((ROOT / "config/schemas/sites.schema.yaml").read_text())["properties"]["fields"]

@@ -14,9 +14,9 @@ from scripts.ard import make_ard
 from scripts.ard_frame import make_frame
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
+from stfuse.products.stored import Encoding
 from stfuse.raster import read_image
 from stfuse.raster_stored import write_stored
-from stfuse.stored import Encoding
 
 SITE: dict[str, Any] = {"name": "here", "crs": "EPSG:32631", "bounds": [500000, 5600000, 500600, 5600600]}
 SENSOR: dict[str, Any] = {"name": "sentinel2", "resolution": 10, "bands": {"red": 10, "nir": 10}, "collections": {}}

@@ -23,9 +23,9 @@ from scripts.raw_scenes import find_scenes
 from stfuse.checks import unregistered
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
+from stfuse.products.sensors import read_sensors
 from stfuse.raster import read_image, write_image
 from stfuse.raster_stored import read_stored, write_stored
-from stfuse.sensors import read_sensors
 from tiny_archive import MARGIN, SITE, add_item, landscape, write_catalog
 
 ROOT = Path(__file__).parents[2]

@@ -16,10 +16,10 @@ import rasterio
 from scripts import raw_scenes
 from searching import kept, local, page_of, run, served
 from stac_server import Answer, faulty_api, rustac_serving
-from stfuse import patience
-from stfuse.archives import Source
+from stfuse.acquisition import patience
+from stfuse.acquisition.archives import Source
+from stfuse.acquisition.manifest import find_item
 from stfuse.errors import InputError
-from stfuse.manifest import find_item
 from tiny_archive import (
     LANDSAT8,
     SENTINEL2,

@@ -19,7 +19,7 @@ import pytest
 
 from pixel_server import Asked, Handler, PixelServer, cut, serving, status, times
 from scripts.raw import fetch
-from stfuse import asking, patience
+from stfuse.acquisition import asking, patience
 from stfuse.errors import InputError
 from stfuse.raster_stored import read_stored
 from tiny_archive import BANDS, SENSORS, SITE, make_archive, sentinel2_bands

@@ -18,7 +18,7 @@ import pytest
 
 from scripts.raw import fetch
 from scripts.raw_scenes import find_scenes
-from stfuse import patience
+from stfuse.acquisition import patience
 from stfuse.errors import InputError
 from tiny_archive import BANDS, SENSORS, SITE, add_item, make_archive, sentinel2_bands, write_catalog, write_tif
 

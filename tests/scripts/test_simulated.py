@@ -10,10 +10,10 @@ import pytest
 
 import small_world
 from scripts.simulated import EVENT_COLUMNS, SEASON_COLUMNS, Outputs, simulate
-from stfuse.encodings import decode, find_encoding
 from stfuse.errors import InputError
 from stfuse.fields import patches
 from stfuse.grid import degrade, site_grid
+from stfuse.products.encodings import decode, find_encoding
 from stfuse.raster_stored import read_stored, write_stored
 from stfuse.simulated.sensors import SENSORS
 from stfuse.truth import read_truth

@@ -15,8 +15,8 @@ from planetary_computer.settings import Settings
 
 from pixel_server import PixelServer, cut, login_page, serving, signature, status, times
 from small_cog import CRS, box, values_of, write_cog
-from stfuse import asking, patience
-from stfuse.access import KEYS, gdal_options, href_of, is_url, kind_of, opened, read_text, unsigned
+from stfuse.acquisition import asking, patience
+from stfuse.acquisition.access import KEYS, gdal_options, href_of, is_url, kind_of, opened, read_text, unsigned
 from stfuse.errors import InputError
 from stfuse.raster_stored import read_asset
 
@@ -161,7 +161,7 @@ def test_what_does_not_pass_is_refused_at_once(server: PixelServer, fault: Any, 
 
 
 def test_a_document_without_end_is_refused(server: PixelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stfuse.access.LARGEST_TEXT", 1000)
+    monkeypatch.setattr("stfuse.acquisition.access.LARGEST_TEXT", 1000)
     with pytest.raises(InputError, match="larger than 1000 bytes"):
         read_text(document(server), {})
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stfuse.agreement import Agreement, adjusted_anew, compare, on_coarser, pool
 from stfuse.grid import site_grid
+from stfuse.harmonisation.agreement import Agreement, adjusted_anew, compare, on_coarser, pool
 
 FINE = site_grid("EPSG:32631", (0, 0, 120, 120), 10)
 COARSE = site_grid("EPSG:32631", (0, 0, 120, 120), 30)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stfuse.angle_documents import muscate, sentinel2_granule
-from stfuse.angles import EVERY
 from stfuse.errors import InputError
+from stfuse.harmonisation.angles import EVERY
+from stfuse.products.angle_documents import muscate, sentinel2_granule
 
 METADATA = Path(__file__).parents[3] / "shared" / "stac-fixtures" / "metadata"
 GRANULES = {

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 
-from stfuse.angles import EVERY, Angles, everywhere, fill, from_rasters, mean_direction
+from stfuse.harmonisation.angles import EVERY, Angles, everywhere, fill, from_rasters, mean_direction
 
 zeniths, azimuths = st.floats(0, 80), st.floats(0, 359.99)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stfuse.archives import (
+from stfuse.acquisition.archives import (
     Source,
     archive_names,
     catalogs_of,

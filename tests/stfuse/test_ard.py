@@ -12,7 +12,6 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from stfuse.angles import everywhere
 from stfuse.ard import (
     NativeScene,
     RawScene,
@@ -22,8 +21,9 @@ from stfuse.ard import (
     to_physical,
 )
 from stfuse.grid import site_grid
-from stfuse.nbar import Correction
-from stfuse.stored import Encoding, to_decibels
+from stfuse.harmonisation.angles import everywhere
+from stfuse.harmonisation.nbar import Correction
+from stfuse.products.stored import Encoding, to_decibels
 
 GRID = site_grid("EPSG:32631", (0, 0, 600, 600), 30)
 FINE = site_grid("EPSG:32631", (0, 0, 600, 600), 10)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stfuse.bandpass import Line, apply_lines, choose_pixels, fit_bands, published, without_date
 from stfuse.errors import InputError
+from stfuse.harmonisation.bandpass import Line, apply_lines, choose_pixels, fit_bands, published, without_date
 
 FALLBACK = Line(1.02, 0.004, "published")
 DAYS = ["2018-06-30", "2018-07-18", "2018-08-02", "2018-10-21"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from stfuse.bandpass import Line, fit_bands, spread_within
 from stfuse.grid import degrade, site_grid
+from stfuse.harmonisation.bandpass import Line, fit_bands, spread_within
 from stfuse.simulated.sensors import landsat8, sentinel2
 from stfuse.simulated.sensors.optical import Optics
 from stfuse.simulated.settings import read_settings

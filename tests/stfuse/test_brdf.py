@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stfuse.brdf import ROY, c_factor, li_sparse, ross_thick
+from stfuse.harmonisation.brdf import ROY, c_factor, li_sparse, ross_thick
 
 # (sun zenith, view zenith, relative azimuth) -> K_vol, K_geo
 VECTORS = {

@@ -12,10 +12,10 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from stfuse import catalogue, patience
-from stfuse.archives import Source
-from stfuse.bucket import search_bucket
-from stfuse.patience import ArchiveDownError
+from stfuse.acquisition import catalogue, patience
+from stfuse.acquisition.archives import Source
+from stfuse.acquisition.bucket import search_bucket
+from stfuse.acquisition.patience import ArchiveDownError
 from tiny_archive import SITE
 
 AREA = catalogue.site_area(SITE["crs"], tuple(SITE["bounds"]))

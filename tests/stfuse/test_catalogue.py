@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from stac_server import Answer, faulty_api, make_item
-from stfuse import catalogue, patience
+from stfuse.acquisition import catalogue, patience
+from stfuse.acquisition.patience import ArchiveDownError
 from stfuse.errors import InputError
-from stfuse.patience import ArchiveDownError
 from tiny_archive import SITE
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "stac-fixtures"

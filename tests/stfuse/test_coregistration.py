@@ -10,8 +10,8 @@ import pytest
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from stfuse.coregistration import METHODS, find_shift
-from stfuse.edges import CELLS, SIDE, best_whole, windows_of
+from stfuse.harmonisation.coregistration import METHODS, find_shift
+from stfuse.harmonisation.edges import CELLS, SIDE, best_whole, windows_of
 
 OVER = 10  # cells of the landscape per pixel: shifts are known to a tenth of a pixel without any interpolation
 RIM = 6  # pixels by which the landscape is larger on every side

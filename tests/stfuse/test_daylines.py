@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stfuse.daylines import DayLine, between, day_line, mean_line, reduced_major_axis
+from stfuse.harmonisation.daylines import DayLine, between, day_line, mean_line, reduced_major_axis
 
 
 def day(slope: float, error: float = 0.01, offset: float = 0.0, r: float = 1.0) -> DayLine:

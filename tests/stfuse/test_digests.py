@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stfuse.digests import require_checksum, sha256_of
+from stfuse.acquisition.digests import require_checksum, sha256_of
 from stfuse.errors import InputError
 
 # SHA-256 of "abc": the first example of FIPS 180-2, appendix B.1.

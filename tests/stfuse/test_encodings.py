@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stfuse import sentinel2_offset
-from stfuse.encodings import (
+from stfuse.errors import InputError
+from stfuse.products import sentinel2_offset
+from stfuse.products.encodings import (
     Encoding,
     LookAtPixels,
     baseline,
@@ -20,10 +21,9 @@ from stfuse.encodings import (
     find_encoding,
     offset_from_pixels,
 )
-from stfuse.errors import InputError
+from stfuse.products.sentinel2_offset import require_plausible, sentinel2_l2a
+from stfuse.products.stored import to_decibels, to_power
 from stfuse.raster_stored import read_stored
-from stfuse.sentinel2_offset import require_plausible, sentinel2_l2a
-from stfuse.stored import to_decibels, to_power
 
 
 def make_item(**properties: Any) -> dict[str, Any]:

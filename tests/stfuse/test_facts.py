@@ -13,8 +13,8 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from stfuse.errors import InputError
-from stfuse.facts import facts_of, stated_angles
-from stfuse.sensors import read_sensors
+from stfuse.products.facts import facts_of, stated_angles
+from stfuse.products.sensors import read_sensors
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT.parent / "shared" / "stac-fixtures"

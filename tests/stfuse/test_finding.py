@@ -10,7 +10,7 @@ import pytest
 
 from searching import page_of, run, served
 from stac_server import Json, faulty_api
-from stfuse.archives import Source
+from stfuse.acquisition.archives import Source
 from tiny_archive import LANDSAT8, add_item, landsat8_bands
 
 PAN = {

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stfuse.frame import mean_frame
 from stfuse.grid import regrid, site_grid
-from stfuse.registration import register, shift_in_units
+from stfuse.harmonisation.frame import mean_frame
+from stfuse.harmonisation.registration import register, shift_in_units
 
 GRID = site_grid("EPSG:32631", (0, 0, 600, 600), 10)
 AWAY = [(6.0, 0.0), (-4.0, 3.0), (0.0, -6.0), (5.0, 5.0), (-2.0, -7.0)]

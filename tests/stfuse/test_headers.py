@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from stfuse.headers import complaints, require_whole
+from stfuse.acquisition.headers import complaints, require_whole
 
 LOG = logging.getLogger("rasterio._env")
 

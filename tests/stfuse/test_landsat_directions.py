@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from stfuse.angles import EVERY
-from stfuse.landsat_directions import course_over_ground, from_footprint, from_orbit, view_zenith
+from stfuse.harmonisation.angles import EVERY
+from stfuse.products.landsat_directions import course_over_ground, from_footprint, from_orbit, view_zenith
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "stac-fixtures"
 ORBIT = FIXTURES / "metadata/landsat-c2/LC08_L2SP_047027_20201204_20210313_02_T1_ANG.txt"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stfuse.bandpass import apply_lines
 from stfuse.grid import site_grid
+from stfuse.harmonisation.bandpass import apply_lines
 from stfuse.likeness import (
     EDGES,
     LAGS,

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from stfuse.acquisition.manifest import find_item, read_items, write_items
+from stfuse.acquisition.scenes import Scene
 from stfuse.errors import InputError
-from stfuse.manifest import find_item, read_items, write_items
-from stfuse.scenes import Scene
 
 
 def scene(name: str, sensor: str, archive: str, **hrefs: str) -> Scene:

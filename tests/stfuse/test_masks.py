@@ -7,7 +7,7 @@ import pytest
 
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
-from stfuse.masks import (
+from stfuse.harmonisation.masks import (
     Kind,
     carry,
     clear,

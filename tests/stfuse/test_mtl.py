@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 import pytest
 
 from stfuse.errors import InputError
-from stfuse.mtl import level1_id, mtl_asset, read_mtl, reflectance_scale, sun
+from stfuse.products.mtl import level1_id, mtl_asset, read_mtl, reflectance_scale, sun
 from stfuse.raster_stored import read_stored, read_window
 
 SHARED = Path(__file__).parents[3] / "shared"

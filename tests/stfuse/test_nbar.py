@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from stfuse.angles import EVERY, Angles, everywhere
-from stfuse.brdf import c_factor
 from stfuse.errors import InputError
-from stfuse.nbar import Correction, correction
-from stfuse.sun import sun, usual_zenith
+from stfuse.harmonisation.angles import EVERY, Angles, everywhere
+from stfuse.harmonisation.brdf import c_factor
+from stfuse.harmonisation.nbar import Correction, correction
+from stfuse.harmonisation.sun import sun, usual_zenith
 
 DAY = date(2023, 6, 21)
 GRID = GeoBox((300, 400), Affine(10, 0, 500000, 0, -10, 5650000), "EPSG:32631")

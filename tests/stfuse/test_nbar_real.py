@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stfuse.angles import everywhere
-from stfuse.facts import stated_angles
-from stfuse.nbar import correction
+from stfuse.harmonisation.angles import everywhere
+from stfuse.harmonisation.nbar import correction
+from stfuse.products.facts import stated_angles
 from stfuse.raster_stored import read_stored
 
 PATCH = Path(__file__).parents[3] / "shared" / "data" / "belgium-31UDS-2018" / "sentinel-2-l2a"

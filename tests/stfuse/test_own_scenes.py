@@ -13,13 +13,13 @@ from affine import Affine
 
 from muscate_product import files, write_zip
 from pixel_server import serving, status, times
-from stfuse import patience
-from stfuse.archives import with_own
-from stfuse.encodings import find_encoding
+from stfuse.acquisition import patience
+from stfuse.acquisition.archives import with_own
+from stfuse.acquisition.own_scenes import items_of_sheet
+from stfuse.acquisition.scenes import find_asset, make_scene
 from stfuse.errors import InputError
-from stfuse.own_scenes import items_of_sheet
+from stfuse.products.encodings import find_encoding
 from stfuse.raster_stored import read_asset
-from stfuse.scenes import find_asset, make_scene
 
 SITE = {"name": "here", "period": ["2020-01-01", "2020-12-31"]}
 ASSETS = {"red": ["red", "B04"], "nir": ["nir"], "scl": ["scl", "SCL"]}
@@ -189,7 +189,7 @@ def test_a_zip_tells_itself_what_it_is(tmp_path: Path) -> None:
 
 def items_of_zip_day(folder: Path) -> str:
     """The day of the product in the folder."""
-    from stfuse.venus_zip import item_of_zip
+    from stfuse.products.venus_zip import item_of_zip
 
     return str(item_of_zip(folder / "product.zip")["properties"]["datetime"])[:10]
 

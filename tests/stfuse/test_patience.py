@@ -10,8 +10,8 @@ from pystac_client.exceptions import APIError
 from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 
 from stac_server import Answer, faulty_api
-from stfuse import patience
-from stfuse.patience import ArchiveDownError, Session, brief, retries
+from stfuse.acquisition import patience
+from stfuse.acquisition.patience import ArchiveDownError, Session, brief, retries
 
 
 @pytest.fixture(autouse=True)

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from stfuse.ard import RawScene, merge_day, to_physical
 from stfuse.grid import degrade, site_grid
-from stfuse.masks import Kind
-from stfuse.quality import HAZE, ONE_SIDED, REACH, SHADE, SUSPECT, Standing, stand_out, standing
+from stfuse.harmonisation.masks import Kind
+from stfuse.harmonisation.quality import HAZE, ONE_SIDED, REACH, SHADE, SUSPECT, Standing, stand_out, standing
+from stfuse.products.stored import Encoding
 from stfuse.raster_stored import read_stored
-from stfuse.stored import Encoding
 from stfuse.task import FloatArray
 
 BANDS = ("visible", "red", "infrared")

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stfuse.access import kind_of
-from stfuse.catalogue import search, site_area
-from stfuse.encodings import LookAtPixels, decode, find_encoding
+from stfuse.acquisition.access import kind_of
+from stfuse.acquisition.catalogue import search, site_area
+from stfuse.acquisition.scenes import acquired, cloud_cover, find_asset, make_scene, platform
 from stfuse.errors import InputError
 from stfuse.fields import legend
-from stfuse.masks import carry, mask_bands, observed
-from stfuse.scenes import acquired, cloud_cover, find_asset, make_scene, platform
-from stfuse.sensors import read_sensors
-from stfuse.stored import projection, stated
+from stfuse.harmonisation.masks import carry, mask_bands, observed
+from stfuse.products.encodings import LookAtPixels, decode, find_encoding
+from stfuse.products.sensors import read_sensors
+from stfuse.products.stored import projection, stated
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT.parent / "shared" / "stac-fixtures"

@@ -10,9 +10,9 @@ import pytest
 from odc.geo.geom import Geometry, box
 
 from stac_server import rustac_serving
-from stfuse.archives import Source
-from stfuse.catalogue import search
-from stfuse.scenes import acquired, cloud_cover, make_scene, superseded
+from stfuse.acquisition.archives import Source
+from stfuse.acquisition.catalogue import search
+from stfuse.acquisition.scenes import acquired, cloud_cover, make_scene, superseded
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "stac-fixtures"
 pytestmark = pytest.mark.skipif(not FIXTURES.exists(), reason="no ../shared/stac-fixtures here")

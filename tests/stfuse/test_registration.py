@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stfuse.grid import degrade, site_grid
-from stfuse.registration import register, register_bands, shift_in_units
+from stfuse.harmonisation.registration import register, register_bands, shift_in_units
 
 GRID = site_grid("EPSG:32631", (0, 0, 600, 600), 30)
 FINE = site_grid("EPSG:32631", (0, 0, 600, 600), 10)

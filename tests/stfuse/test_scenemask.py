@@ -13,9 +13,18 @@ from odc.geo.geobox import GeoBox
 from stfuse.ard import RawScene, to_physical
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
-from stfuse.scenemask import Aids, aids_of, ground_bands, margin_of, mask_of, recipe, scene_over_site, usable
-from stfuse.sensors import read_sensors
-from stfuse.stored import Encoding
+from stfuse.harmonisation.scenemask import (
+    Aids,
+    aids_of,
+    ground_bands,
+    margin_of,
+    mask_of,
+    recipe,
+    scene_over_site,
+    usable,
+)
+from stfuse.products.sensors import read_sensors
+from stfuse.products.stored import Encoding
 
 CRS = "EPSG:32631"
 SITE: dict[str, Any] = {"crs": CRS, "bounds": (0.0, 0.0, 800.0, 800.0), "mask_dilation_m": 40}

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from stfuse.errors import InputError
-from stfuse.scenes import (
+from stfuse.acquisition.scenes import (
     acquired,
     cloud_cover,
     find_asset,
@@ -20,6 +19,7 @@ from stfuse.scenes import (
     tile,
     track,
 )
+from stfuse.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stfuse.grid import site_grid
-from stfuse.screening import missed_clouds, without_missed_clouds
+from stfuse.harmonisation.screening import missed_clouds, without_missed_clouds
 
 CRS, BOUNDS = "EPSG:32631", (501360.0, 5629440.0, 501600.0, 5629680.0)
 

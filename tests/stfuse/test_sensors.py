@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from stfuse.errors import InputError
-from stfuse.sensors import merged, read_sensors, require_map, require_series
+from stfuse.products.sensors import merged, read_sensors, require_map, require_series
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "config/sensors"

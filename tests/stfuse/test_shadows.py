@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stfuse import shadows as shadows_module
-from stfuse.shadows import cast, clouds, shadows, within
+from stfuse.harmonisation import shadows as shadows_module
+from stfuse.harmonisation.shadows import cast, clouds, shadows, within
 
 PIXEL = 20.0
 REAL = Path(__file__).parents[3] / "shared/data/s2-6band-cloudmask-512-ukis/sentinel2.npz"

@@ -8,8 +8,8 @@ import pytest
 
 import small_world
 from small_sensors import DAY, MODULES, decoded
-from stfuse.encodings import decode, find_encoding
-from stfuse.scenes import normal_platform, tile
+from stfuse.acquisition.scenes import normal_platform, tile
+from stfuse.products.encodings import decode, find_encoding
 from stfuse.simulated.archive import catalog_document, collection_document, footprint, make_item
 from stfuse.simulated.sensors import landsat8, sentinel2_coarse
 

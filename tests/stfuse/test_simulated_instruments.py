@@ -7,14 +7,14 @@ from odc.geo.geobox import GeoBox
 
 import small_world
 from small_sensors import DAY, MODULES, NAMES, truth
-from stfuse.brdf import c_factor
 from stfuse.grid import coarser, site_grid
+from stfuse.harmonisation.brdf import c_factor
+from stfuse.harmonisation.sun import sun
 from stfuse.simulated.covers import BANDS, COVERS
 from stfuse.simulated.directions import reflectance_factor, zenith_of_sun
 from stfuse.simulated.instruments import delivered_grid, gather, mean_matrix, overpass_time
 from stfuse.simulated.sensors import landsat8, sentinel2, sentinel2_coarse, venus
 from stfuse.simulated.sensors.optical import Optics, reach, scene_shift
-from stfuse.sun import sun
 
 
 def test_a_pixel_gathers_the_block_mean_of_an_aligned_grid():

@@ -5,7 +5,7 @@ import pytest
 
 import small_world
 from small_sensors import DAY, KIND, NAMES, mask_of, observe, unusable
-from stfuse.masks import clear
+from stfuse.harmonisation.masks import clear
 from stfuse.simulated import clouds
 from stfuse.simulated.covers import BANDS, CODES
 from stfuse.simulated.instruments import gather

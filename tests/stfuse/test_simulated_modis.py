@@ -11,6 +11,7 @@ from odc.geo.geobox import GeoBox
 
 import small_world
 from stfuse.grid import site_grid
+from stfuse.harmonisation.sun import sun
 from stfuse.simulated import sinusoidal
 from stfuse.simulated.covers import BANDS
 from stfuse.simulated.directions import reflectance_factor
@@ -26,7 +27,6 @@ from stfuse.simulated.sensors.modis import (
     Modis,
 )
 from stfuse.simulated.surface import make_world
-from stfuse.sun import sun
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "stac-fixtures" / "planetary-computer" / "modis-43A4-061"
 LIVE = "MCD43A4.A2025061.h35v10.061.2025070035331.json"

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stac_server import Answer, Json, faulty_api, make_item, rustac_serving
-from stfuse import patience
-from stfuse.archives import Source
-from stfuse.patience import ArchiveDownError
-from stfuse.stac_api import Api, parts
+from stfuse.acquisition import patience
+from stfuse.acquisition.archives import Source
+from stfuse.acquisition.patience import ArchiveDownError
+from stfuse.acquisition.stac_api import Api, parts
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "stac-fixtures"
 BOX, YEAR = (3.2, 50.2, 3.4, 50.4), ("2020-01-01", "2020-12-31")

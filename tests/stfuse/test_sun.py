@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stfuse.facts import stated_angles
-from stfuse.scenes import acquired, platform
-from stfuse.sun import overpass_hour, sun, usual_zenith
+from stfuse.acquisition.scenes import acquired, platform
+from stfuse.harmonisation.sun import overpass_hour, sun, usual_zenith
+from stfuse.products.facts import stated_angles
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "stac-fixtures"
 TODAY = ("sentinel-2", "landsat-8", "landsat-9")

@@ -10,12 +10,12 @@ import pytest
 import rasterio
 from affine import Affine
 
-from stfuse.access import kind_of
-from stfuse.encodings import decode, find_encoding
-from stfuse.masks import clear, join, mask_bands
+from stfuse.acquisition.access import kind_of
+from stfuse.acquisition.scenes import find_asset, make_scene
+from stfuse.harmonisation.masks import clear, join, mask_bands
+from stfuse.products.encodings import decode, find_encoding
+from stfuse.products.sensors import read_sensors
 from stfuse.raster_stored import read_asset
-from stfuse.scenes import find_asset, make_scene
-from stfuse.sensors import read_sensors
 
 SENSORS = read_sensors(Path(__file__).parents[2] / "config/sensors")
 SCENE = "VENUS-XS_20200402-191352-000_L2A_GALLOP30_D"

@@ -16,14 +16,14 @@ from odc.geo.geobox import GeoBox
 import muscate_product as product
 from scripts.raw import fetch
 from scripts.raw_scenes import find_scenes
-from stfuse.encodings import decode, find_encoding
+from stfuse.acquisition.scenes import acquired, find_asset, make_scene, platform, tile
 from stfuse.errors import InputError
-from stfuse.masks import clear, mask_bands
+from stfuse.harmonisation.masks import clear, mask_bands
+from stfuse.products.encodings import decode, find_encoding
+from stfuse.products.sensors import read_sensors
+from stfuse.products.venus_zip import LARGEST_TEXT, item_of_zip, read_member
 from stfuse.raster_stored import read_window
 from stfuse.rawscene import read_scene
-from stfuse.scenes import acquired, find_asset, make_scene, platform, tile
-from stfuse.sensors import read_sensors
-from stfuse.venus_zip import LARGEST_TEXT, item_of_zip, read_member
 
 ROOT = Path(__file__).parents[2]
 SENSORS = read_sensors(ROOT / "config/sensors")

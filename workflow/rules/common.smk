@@ -19,7 +19,7 @@ from stfuse.checks import check_experiment, check_site, methods_of
 from stfuse.errors import InputError
 from stfuse.learning.plan import Plan
 from stfuse.needs import Needs, read_needs, read_params, with_references
-from stfuse.sensors import map_settings, merged, require_map, require_series
+from stfuse.products.sensors import map_settings, merged, require_map, require_series
 from stfuse.sources import digest
 
 

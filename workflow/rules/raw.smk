@@ -24,7 +24,7 @@ checkpoint find_scenes:
         runtime=runtime,
         downloads=downloads,
     params:
-        code=code("stfuse/scenemask"),
+        code=code("stfuse/harmonisation/scenemask"),
         sources=sources_of,
         site=site_keys("period", "min_clear", "max_cloud", "cloud_masks", "snow", "mask_dilation_m", "exclude"),
         sensors=site_sensors,
@@ -54,7 +54,7 @@ rule fetch:
         # Not a parameter: how fast it is fetched changes nothing in it.
         reads=reads_at_once,
     params:
-        code=code("stfuse/encodings"),
+        code=code("stfuse/products/encodings"),
         site=site_keys("sentinel2_offset", "cloud_masks"),
         sensor=fetched_sensor,
         bands=sensor_bands,
@@ -81,7 +81,7 @@ checkpoint find_map:
         runtime=runtime,
         downloads=1,
     params:
-        code=code("stfuse/scenemask"),
+        code=code("stfuse/harmonisation/scenemask"),
         sources=map_sources,
         site=map_site,
         sensors=map_sensors,
@@ -107,7 +107,7 @@ rule fetch_map:
         runtime=runtime,
         downloads=1,
     params:
-        code=code("stfuse/encodings"),
+        code=code("stfuse/products/encodings"),
         site=site_keys(),
         sensor=map_sensor,
         bands=map_bands,

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from stfuse.ard import merge_day
-from stfuse.bandpass import apply_lines
 from stfuse.bands import BACKSCATTER
-from stfuse.coregistration import Match
 from stfuse.grid import site_grid
+from stfuse.harmonisation.bandpass import apply_lines
+from stfuse.harmonisation.coregistration import Match
+from stfuse.harmonisation.masks import site_share
+from stfuse.harmonisation.registration import register, shift_in_units
+from stfuse.harmonisation.screening import without_missed_clouds
 from stfuse.job import job, whole
-from stfuse.masks import site_share
+from stfuse.products.stored import to_decibels
 from stfuse.raster import read_image, write_image
 from stfuse.rawscene import read_native, tell
-from stfuse.registration import register, shift_in_units
-from stfuse.screening import without_missed_clouds
-from stfuse.stored import to_decibels
 from stfuse.task import FloatArray
 
 logger = logging.getLogger("stfuse.ard")

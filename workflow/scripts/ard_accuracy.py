@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stfuse.agreement import Agreement, compare, pool
+from stfuse.harmonisation.agreement import Agreement, compare, pool
 from stfuse.job import job, whole
 from stfuse.raster import read_image
 from stfuse.simulated.covers import BANDS

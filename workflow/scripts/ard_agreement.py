@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stfuse.agreement import Agreement, Image, adjusted_anew, compare, on_coarser
 from stfuse.ard import merge_day
-from stfuse.bandpass import published, without_date
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
+from stfuse.harmonisation.agreement import Agreement, Image, adjusted_anew, compare, on_coarser
+from stfuse.harmonisation.bandpass import published, without_date
 from stfuse.job import job, whole
 from stfuse.raster import REMAKE, read_image
 from stfuse.rawscene import read_native

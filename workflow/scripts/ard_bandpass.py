@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from stfuse.ard import merge_day
-from stfuse.bandpass import Line, Pair, fit_bands, published, spread_within
 from stfuse.errors import InputError
 from stfuse.grid import degrade, site_grid
+from stfuse.harmonisation.bandpass import Line, Pair, fit_bands, published, spread_within
+from stfuse.harmonisation.registration import register, shift_in_units
+from stfuse.harmonisation.screening import without_missed_clouds
 from stfuse.job import job, whole
 from stfuse.raster import read_image
 from stfuse.rawscene import read_native, scene_date
-from stfuse.registration import register, shift_in_units
-from stfuse.screening import without_missed_clouds
 
 logger = logging.getLogger("stfuse.ard_bandpass")
 
@@ -23,7 +23,7 @@ logger = logging.getLogger("stfuse.ard_bandpass")
 def fit_bandpass(
     pairs: list[dict[str, Any]], sensor: dict[str, Any], site: dict[str, Any], bands: list[str], out: Path
 ) -> None:
-    """Write ``{band: {slope, offset, rule, n, r, why, slope_error, offset_error, days}}``, see `stfuse.bandpass.Line`.
+    """Write ``{band: {slope, offset, rule, n, r, why, slope_error, offset_error, days}}``, see `bandpass.Line`.
 
     Parameters
     ----------

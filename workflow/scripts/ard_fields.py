@@ -14,10 +14,10 @@ from stfuse.errors import InputError
 from stfuse.fields import SMALLEST, IntArray, describe_fields, legend, mosaic, patches, segments
 from stfuse.grid import ndvi, regrid, site_grid
 from stfuse.job import job, whole
+from stfuse.products.stored import decode
 from stfuse.raster import REMAKE, read_image
 from stfuse.raster_stored import read_stored, write_stored
 from stfuse.rawscene import read_scene
-from stfuse.stored import decode
 from stfuse.task import FloatArray
 
 logger = logging.getLogger("stfuse.ard_fields")

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from stfuse.ard import NativeScene, merge_day
-from stfuse.frame import Shift, mean_frame
 from stfuse.grid import site_grid
+from stfuse.harmonisation.frame import Shift, mean_frame
+from stfuse.harmonisation.registration import register, register_bands, shift_in_units
 from stfuse.job import job
 from stfuse.raster import write_image
 from stfuse.rawscene import read_native
-from stfuse.registration import register, register_bands, shift_in_units
 from stfuse.task import FloatArray
 
 logger = logging.getLogger("stfuse.ard_frame")

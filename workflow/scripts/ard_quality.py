@@ -12,8 +12,8 @@ from odc.geo.geobox import GeoBox
 
 from stfuse.errors import InputError
 from stfuse.grid import degrade, site_grid
+from stfuse.harmonisation.quality import Standing, standing
 from stfuse.job import job, whole
-from stfuse.quality import Standing, standing
 from stfuse.raster import REMAKE, read_image
 
 logger = logging.getLogger("stfuse.ard_quality")
@@ -28,7 +28,7 @@ def collect(rows: list[Path], out: Path, images: Sequence[Path] = ()) -> None:
     """Join one-row tables, ordered by sensor and date, and add the columns ``suspect`` and ``doubtful``.
 
     Neither changes an image: ``doubtful`` is the share of an image's pixels that stand out of their season (see
-    `stfuse.quality`), ``suspect`` says why an image is that has many, and what line in the site file would drop it.
+    `harmonisation.quality`), ``suspect`` says why an image is that has many, and what line in the site file drops it.
 
     Parameters
     ----------

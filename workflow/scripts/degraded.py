@@ -8,8 +8,8 @@ from stfuse.bands import BACKSCATTER
 from stfuse.errors import InputError
 from stfuse.grid import degrade, site_grid
 from stfuse.job import job
+from stfuse.products.stored import to_decibels, to_power
 from stfuse.raster import read_image, write_image
-from stfuse.stored import to_decibels, to_power
 
 if TYPE_CHECKING:
     snakemake: Any

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from stfuse.encodings import decode, find_encoding
+from stfuse.acquisition.scenes import Scene, find_asset, make_scene
 from stfuse.errors import InputError
 from stfuse.grid import regrid, site_grid
+from stfuse.harmonisation.masks import join, mask_bands, over_site
 from stfuse.job import job, whole
-from stfuse.masks import join, mask_bands, over_site
 from stfuse.plots import to_png
 from stfuse.plots_year import View, sensors_figure, year_figure
+from stfuse.products.encodings import decode, find_encoding
 from stfuse.raster import REMAKE
 from stfuse.raster_stored import read_stored
-from stfuse.scenes import Scene, find_asset, make_scene
 from stfuse.task import FloatArray
 from stfuse.truth import read_truth
 

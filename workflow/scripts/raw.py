@@ -12,22 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from stfuse.access import read_text, unsigned
+from stfuse.acquisition.access import read_text, unsigned
+from stfuse.acquisition.digests import sha256_of
+from stfuse.acquisition.download import Window, bring, is_remote, settle
+from stfuse.acquisition.manifest import find_item, read_items
+from stfuse.acquisition.scenes import find_asset
 from stfuse.checks import safe_name
-from stfuse.digests import sha256_of
-from stfuse.download import Window, bring, is_remote, settle
-from stfuse.encodings import LookAtPixels, find_encoding, offset_from_pixels
 from stfuse.errors import InputError
-from stfuse.facts import facts_of
+from stfuse.harmonisation.masks import carry, mask_bands
+from stfuse.harmonisation.scenemask import ground_bands, margin_of, mask_of
 from stfuse.job import job, resumed, whole
-from stfuse.manifest import find_item, read_items
-from stfuse.masks import carry, mask_bands
-from stfuse.mtl import mtl_asset
+from stfuse.products.encodings import LookAtPixels, find_encoding, offset_from_pixels
+from stfuse.products.facts import facts_of
+from stfuse.products.mtl import mtl_asset
+from stfuse.products.sentinel2_offset import require_plausible
+from stfuse.products.stored import Encoding
 from stfuse.raster_stored import read_asset, read_stored
-from stfuse.scenemask import ground_bands, margin_of, mask_of
-from stfuse.scenes import find_asset
-from stfuse.sentinel2_offset import require_plausible
-from stfuse.stored import Encoding
 
 logger = logging.getLogger("stfuse.raw")
 

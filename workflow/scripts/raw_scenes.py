@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from stfuse.access import is_url
-from stfuse.archives import SHEET, Source, with_own
+from stfuse.acquisition.access import is_url
+from stfuse.acquisition.archives import SHEET, Source, with_own
+from stfuse.acquisition.finding import find
+from stfuse.acquisition.manifest import write_items
+from stfuse.acquisition.scenes import Scene, cloud_cover, find_asset, orbit, superseded, track
 from stfuse.checks import NAME
-from stfuse.encodings import find_encoding
 from stfuse.errors import InputError
-from stfuse.finding import find
+from stfuse.harmonisation.masks import BoolArray, mask_bands, site_flags
+from stfuse.harmonisation.scenemask import mask_of, scene_over_site
 from stfuse.job import job, whole
-from stfuse.manifest import write_items
-from stfuse.masks import BoolArray, mask_bands, site_flags
+from stfuse.products.encodings import find_encoding
+from stfuse.products.stored import decode
 from stfuse.raster_stored import read_asset
-from stfuse.scenemask import mask_of, scene_over_site
-from stfuse.scenes import Scene, cloud_cover, find_asset, orbit, superseded, track
-from stfuse.stored import decode
 
 logger = logging.getLogger("stfuse.raw_scenes")
 

@@ -1,6 +1,6 @@
 # The files and settings of the rules in ../raw.smk.
 
-from stfuse.archives import SHEET, archive_names, catalogs_of, check_catalogs, check_collections, with_own
+from stfuse.acquisition.archives import SHEET, archive_names, catalogs_of, check_catalogs, check_collections, with_own
 
 
 def archives_there():

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from stfuse.grid import Kernel, regrid
-from stfuse.masks import BoolArray, Kind, Snow, carry
-from stfuse.nbar import Correction
-from stfuse.scenemask import Aids, usable
-from stfuse.stored import Encoding, decode
+from stfuse.harmonisation.masks import BoolArray, Kind, Snow, carry
+from stfuse.harmonisation.nbar import Correction
+from stfuse.harmonisation.scenemask import Aids, usable
+from stfuse.products.stored import Encoding, decode
 from stfuse.task import FloatArray
 
 Quantity = Literal["reflectance", "backscatter"]

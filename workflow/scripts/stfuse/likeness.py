@@ -48,7 +48,7 @@ class Archive:
 
 
 def unadjusted(series: Series, lines: Mapping[str, Mapping[str, float]]) -> Series:
-    """A series as it was before its bands were adjusted by `stfuse.bandpass`: (reflectance - offset) / slope."""
+    """A series as it was before its bands were adjusted by `harmonisation.bandpass`: (reflectance - offset) / slope."""
     slopes, offsets = (np.array([lines[b][key] for b in series.bands], np.float32) for key in ("slope", "offset"))
     values = (series.values - offsets[:, None, None]) / slopes[:, None, None]
     return replace(series, values=np.asarray(values, np.float32))

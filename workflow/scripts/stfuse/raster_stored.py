@@ -18,9 +18,9 @@ from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
-from stfuse.access import gdal_options, href_of, kind_of
+from stfuse.acquisition.access import gdal_options, href_of, kind_of
+from stfuse.acquisition.headers import complaints, require_whole
 from stfuse.errors import InputError
-from stfuse.headers import complaints, require_whole
 from stfuse.job import whole
 from stfuse.raster import REMAKE
 from stfuse.redaction import redacted
@@ -102,7 +102,9 @@ def read_asset(
 def _from_anywhere(attempt: Callable[[str, bool], Result], asset: Json, item: Json) -> Result:
     """Read from the network as often as it takes, from a disk once."""
     if kind_of(asset, item) != "local":
-        from stfuse.asking import patiently  # only here: it costs start-up time that local files do not need
+        from stfuse.acquisition.asking import (
+            patiently,  # only here: it costs start-up time that local files do not need
+        )
 
         return patiently(attempt, asset, item)
     try:
@@ -171,7 +173,7 @@ def read_bytes(asset: Json, item: Json, largest: int) -> bytes:
     InputError
         If it cannot be read, or is larger.
     """
-    from stfuse.asking import PassingError, patiently
+    from stfuse.acquisition.asking import PassingError, patiently
 
     where = redacted(href_of(asset))
     path = escape(f"/vsis3/{href_of(asset).removeprefix('s3://')}")

@@ -14,16 +14,16 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from stfuse.angles import Angles, everywhere
 from stfuse.ard import NativeScene, RawScene, to_physical
 from stfuse.errors import InputError
-from stfuse.facts import at_nadir
-from stfuse.masks import DILATION, join, mask_bands, required_bands
-from stfuse.nbar import Correction, correction
+from stfuse.harmonisation.angles import Angles, everywhere
+from stfuse.harmonisation.masks import DILATION, join, mask_bands, required_bands
+from stfuse.harmonisation.nbar import Correction, correction
+from stfuse.harmonisation.scenemask import aids_of, ground_bands, recipe
+from stfuse.products.facts import at_nadir
+from stfuse.products.stored import Encoding
 from stfuse.raster import REMAKE
 from stfuse.raster_stored import read_stored
-from stfuse.scenemask import aids_of, ground_bands, recipe
-from stfuse.stored import Encoding
 
 logger = logging.getLogger("stfuse.rawscene")
 

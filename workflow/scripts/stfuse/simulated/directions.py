@@ -1,8 +1,8 @@
 """What the directions of sun and view make of the truth, class by class.
 
-Every class scatters by the kernels of `stfuse.brdf`, with Roy's ratios of the parameters times traits of its own: a
+Every class scatters by the kernels of `brdf`, with Roy's ratios of the parameters times traits of its own: a
 canopy of leaves scatters more by volume, a stand of crowns or furrows casts more shadow, a paved yard does neither. A
-correction by Roy's fixed parameters (`stfuse.brdf.c_factor`) therefore takes away most of the effect and leaves a rest
+correction by Roy's fixed parameters (`brdf.c_factor`) therefore takes away most of the effect and leaves a rest
 that depends on the class, as on real data.
 """
 
@@ -12,13 +12,13 @@ from datetime import date
 
 import numpy as np
 
-from stfuse.brdf import ROY, Float64Array, li_sparse, ross_thick
+from stfuse.harmonisation.brdf import ROY, Float64Array, li_sparse, ross_thick
+from stfuse.harmonisation.sun import sun
 from stfuse.simulated.covers import BANDS, COVERS
 from stfuse.simulated.delivery import site_centre
 from stfuse.simulated.instruments import SENTINEL2_HOUR
 from stfuse.simulated.settings import Settings
 from stfuse.simulated.surface import World
-from stfuse.sun import sun
 from stfuse.task import FloatArray
 
 LOWEST_SUN = 80.0

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
+from stfuse.harmonisation.sun import sun
 from stfuse.simulated import sinusoidal
 from stfuse.simulated.archive import footprint, grid_fields, make_asset, make_item
 from stfuse.simulated.clouds import draw_sky
@@ -27,7 +28,6 @@ from stfuse.simulated.delivery import Product, Raster, Sensor, cloud_cover, site
 from stfuse.simulated.directions import reflectance_factor
 from stfuse.simulated.settings import Settings, stream
 from stfuse.simulated.surface import World
-from stfuse.sun import sun
 
 Float64Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from stfuse.harmonisation.sun import sun
 from stfuse.simulated import clouds
 from stfuse.simulated.archive import Edge
 from stfuse.simulated.covers import BANDS, BRIGHT, CODES, COVERS, NIR08, PAN_WEIGHTS, RED
@@ -33,7 +34,6 @@ from stfuse.simulated.instruments import (
 )
 from stfuse.simulated.settings import Settings, stream
 from stfuse.simulated.surface import World
-from stfuse.sun import sun
 from stfuse.task import FloatArray
 from stfuse.truth import render
 

@@ -1,0 +1,1 @@
+"""How scenes are found in archives and fetched: searching, links, retries, what is kept of each."""

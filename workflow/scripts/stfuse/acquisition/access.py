@@ -1,0 +1,227 @@
+"""How what a STAC item links to is reached: plainly, signed, or paid for by whoever asks.
+
+That depends on the link and its item alone. Links are signed when they are read, because signatures last minutes, and
+what was signed is neither stored nor logged.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+from stfuse.acquisition.digests import require_checksum
+from stfuse.errors import InputError
+from stfuse.redaction import redacted
+
+Kind = Literal["local", "open", "signed", "requester-pays", "login"]
+Json = Mapping[str, Any]
+
+BLOBS = ".blob.core.windows.net"
+PAID_BUCKETS = {
+    "usgs-landsat": "us-west-2",
+    "sentinel-s2-l1c": "eu-central-1",
+    "sentinel-s2-l2a": "eu-central-1",
+    "sentinel-s1-l1c": "eu-central-1",
+}
+"""Buckets whose readers pay, which not every item says, and their regions."""
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+LOGIN_HOSTS = frozenset({"landsatlook.usgs.gov", "geodes-portal.cnes.fr"})
+"""Hosts that hand files only to those who are logged in; to others they send a page."""
+SIGNING = frozenset({"sig", "se", "sp", "sv", "key", "auth", "policy", "expires"})
+SECRET = re.compile(r"signature|token|credential|secret|password|api-?_?key|access-?_?key|^x-(amz|goog)-")
+"""Names in a link's query that tell that it is signed or bears a key."""
+LINK = re.compile(r"[\w+.-]+://")
+LARGEST_TEXT = 8 * 2**20  # bytes: metadata documents have up to one megabyte
+
+
+def is_url(href: str) -> bool:
+    """Whether a link leads to the network."""
+    return urlsplit(href).scheme in ("http", "https", "s3")
+
+
+def kind_of(asset: Json, item: Json) -> Kind:
+    """How an asset is reached.
+
+    Parameters
+    ----------
+    asset, item : mapping
+        STAC JSON.
+
+    Returns
+    -------
+    str
+        ``local`` for a path; ``open`` for whoever asks; ``signed`` for Planetary Computer's blobs; ``requester-pays``
+        for S3 with an account that pays, also where that is the alternate of a link behind a login; ``login`` for
+        what is handed out only to those who logged in.
+    """
+    href = href_of(asset)
+    link = urlsplit(href)
+    if not is_url(href):
+        return "local"
+    if (link.hostname or "").endswith(BLOBS):
+        return "signed"
+    if link.scheme == "s3":
+        return "requester-pays" if _stated(asset, item, "requester_pays") or link.netloc in PAID_BUCKETS else "open"
+    return "login" if link.hostname in LOGIN_HOSTS else "open"
+
+
+def href_of(asset: Json) -> str:
+    """The link that is read, unsigned: the alternate on S3 where the first one is behind a login."""
+    href = str(asset["href"])
+    if urlsplit(href).hostname in LOGIN_HOSTS:
+        return str((asset.get("alternate") or {}).get("s3", {}).get("href", href))
+    return href
+
+
+def _stated(asset: Json, item: Json, what: str) -> Any:
+    """What the asset, its alternate on S3, or the item says of its storage."""
+    places = (asset, (asset.get("alternate") or {}).get("s3", {}), item.get("properties") or {})
+    return next((place[f"storage:{what}"] for place in places if f"storage:{what}" in place), None)
+
+
+def opened(asset: Json, item: Json, renew: bool = False) -> str:
+    """What GDAL opens for an asset; it may be signed, so it is never to be stored or logged.
+
+    Parameters
+    ----------
+    asset, item : mapping
+        STAC JSON.
+    renew : bool
+        Whether the signature is asked for anew, because the archive refused the last one.
+
+    Raises
+    ------
+    InputError
+        If the archive gives no signature.
+    """
+    href = href_of(asset)
+    if kind_of(asset, item) == "signed":
+        return _signed(href, renew)
+    return href
+
+
+def _signed(href: str, renew: bool) -> str:
+    import requests  # only here, as the next: they cost start-up time that local files do not need
+    from planetary_computer import sas
+
+    link = urlsplit(href)
+    account, container = str(link.hostname).split(".")[0], link.path.split("/")[1]
+    if renew:
+        # The library keeps a token until shortly before its stated end, also one that no longer holds.
+        for key in [key for key in list(sas.TOKEN_CACHE) if key.endswith(f"/{account}/{container}")]:
+            sas.TOKEN_CACHE.pop(key, None)
+    try:
+        token = sas.get_token(account, container, retry_total=5)
+    except (requests.RequestException, ValueError) as error:
+        raise InputError(
+            f"Planetary Computer gives no signature for {account}/{container} ({redacted(str(error))})",
+            "try again later; if it is no container of Planetary Computer, give the files by path in a sheet",
+        ) from None
+    # What stands in the link's query already can only be an older signature.
+    return str(token.sign(urlunsplit(link._replace(query="", fragment=""))).href)
+
+
+def gdal_options(asset: Json, item: Json, again: bool = False) -> dict[str, str]:
+    """GDAL's settings for reading an asset from the network, but for what the user's environment settles.
+
+    Parameters
+    ----------
+    asset, item : mapping
+        STAC JSON.
+    again : bool
+        Whether it was tried before: GDAL remembers for the life of a process that a file could not be read.
+    """
+    href = href_of(asset)
+    if not is_url(href):
+        return {}
+    options = {
+        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # look for no files beside it
+        "GDAL_HTTP_MAX_RETRY": "0",  # its retries do not wait as long as an archive asks for; `patiently` does
+        "GDAL_HTTP_CONNECTTIMEOUT": "20",  # seconds
+        "GDAL_HTTP_LOW_SPEED_TIME": "60",  # seconds below so many bytes a second
+        "GDAL_HTTP_LOW_SPEED_LIMIT": "100",
+    }
+    if href.startswith("s3://"):
+        options["CPL_VSIL_CURL_NON_CACHED"] = f"/vsis3/{href.removeprefix('s3://')}"
+        region = _stated(asset, item, "region") or PAID_BUCKETS.get(urlsplit(href).netloc)
+        options |= {"AWS_REGION": str(region)} if region else {}
+        if kind_of(asset, item) == "requester-pays":
+            options["AWS_REQUEST_PAYER"] = "requester"
+        elif not _has_keys():
+            options["AWS_NO_SIGN_REQUEST"] = "YES"  # of an own bucket the keys are there
+    elif again:
+        options["CPL_VSIL_CURL_NON_CACHED"] = f"/vsicurl/{urlunsplit(urlsplit(href)._replace(query='', fragment=''))}"
+    return {name: value for name, value in options.items() if name not in os.environ}
+
+
+def _has_keys() -> bool:
+    return any(os.environ.get(name) for name in KEYS) or Path("~/.aws/credentials").expanduser().exists()
+
+
+def read_text(asset: Json, item: Json) -> str:
+    """A small document that an asset links to, such as a scene's metadata.
+
+    Parameters
+    ----------
+    asset, item : mapping
+        STAC JSON.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is larger than 8 MB, or its bytes are not those that its ``file:checksum`` was made of.
+    """
+    href = href_of(asset)
+    if not is_url(href):
+        content = _local(href)
+    elif href.startswith("s3://"):
+        from stfuse.raster_stored import read_bytes  # imports this module
+
+        content = read_bytes(asset, item, LARGEST_TEXT)
+    else:
+        from stfuse.acquisition.asking import patiently, read_http
+
+        where, kind = redacted(href), kind_of(asset, item)
+        content = patiently(lambda link, _: read_http(link, where, kind, LARGEST_TEXT), asset, item)
+    require_checksum(content, asset.get("file:checksum"), redacted(href))
+    return content.decode("utf-8", errors="replace")
+
+
+def _local(href: str) -> bytes:
+    if href.startswith("/vsizip/"):
+        from stfuse.products.venus_zip import read_member
+
+        return str(read_member(href)).encode()
+    try:
+        return Path(href).read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{href} cannot be read ({error})", "correct the link in the item, or fetch it again"
+        ) from error
+
+
+def unsigned(item: Json) -> dict[str, Any]:
+    """A copy of a STAC item without users and signatures in its links, its assets' and alternates' included.
+
+    A query that bears no secret stays, because the link may lead nowhere without it.
+    """
+    return dict(_unsigned(item))
+
+
+def _unsigned(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _unsigned(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_unsigned(entry) for entry in value]
+    if not isinstance(value, str) or "://" not in value:
+        return value
+    if not LINK.match(value):
+        return redacted(value)  # a sentence with a link in it
+    link = urlsplit(value)
+    secret = any(key.lower() in SIGNING or SECRET.search(key.lower()) for key in parse_qs(link.query))
+    bare = link._replace(netloc=link.netloc.rpartition("@")[2], query="" if secret else link.query)
+    return urlunsplit(bare) if bare != link else value
