@@ -97,6 +97,8 @@ class FaultyApi:
     url : str
     asked : list of dict
         The searches in order: the body of a POST, the arguments of a GET.
+    headers : list of dict
+        Those of every request, in order.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class FaultyApi:
     ) -> None:
         self.answer, self.collections, self.methods = answer, collections, methods
         self.asked: list[Json] = []
+        self.headers: list[dict[str, str]] = []
         self.url = ""
 
     def respond(self, path: str, query: Json) -> Any:
@@ -154,6 +157,7 @@ def faulty_api(
             self._send(api.respond(urlsplit(self.path).path, json.loads(body)))
 
         def _send(self, said: Any) -> None:
+            api.headers.append(dict(self.headers))
             if said is None:
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)

@@ -5,6 +5,7 @@ Sentinel-2 lies in blobs behind signatures, as on Planetary Computer; Landsat-8 
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Iterator
@@ -143,7 +144,8 @@ def test_scenes_are_found_fetched_and_prepared_through_passing_faults(road: Road
     raw = sorted(
         path.relative_to(road.folder / "results/raw/tiny") for path in road.folder.glob("results/raw/tiny/*/*")
     )
-    assert [str(path) for path in raw] == ["landsat8/L8_A", "sentinel2/S2_A"], "and nothing hidden"
+    fetched = [str(path) for path in raw if path.parts[0] != ".looks"]
+    assert fetched == ["landsat8/L8_A", "sentinel2/S2_A"], "and nothing else hidden"
     values, _ = sentinel2_bands()["red"]
     with rasterio.open(road.folder / "results/raw/tiny/sentinel2/S2_A/red.tif") as stored:
         np.testing.assert_array_equal(stored.read(1), values)
@@ -174,6 +176,7 @@ def test_no_credential_was_written_anywhere(road: Road) -> None:
     assert sum(SAS in a.query for a in road.fetched) > 5
     assert sum(KEY in a.headers.get("authorization", "") for a in road.fetched) >= 3
     texts = {path: path.read_bytes() for path in road.folder.rglob("*") if path.is_file()}
+    texts |= {path: gzip.decompress(text) for path, text in texts.items() if path.suffix == ".gz"}
     assert len(texts) > 20
     texts[Path("stdout")], texts[Path("stderr")] = road.run.stdout.encode(), road.run.stderr.encode()
     secrets = [SAS.encode(), SECRET.encode(), KEY.encode()]

@@ -103,6 +103,7 @@ def test_the_lines_that_make_bounds_make_a_site() -> None:
     with redirect_stdout(said):
         exec(code, {})
     site = yaml.safe_load(said.getvalue()) | {"name": "mine", "reference": "a", "sensors": ["a"]}
+    site["period"] = ["2023-03-01", "2023-10-31"]
     check_site(site)
     left, bottom, right, top = site["bounds"]
     assert (right - left) % 30 == (top - bottom) % 30 == 0
@@ -150,6 +151,15 @@ def test_links_lead_to_files_and_headings() -> None:
     assert [link for link in links if link.startswith("#") and link[1:] not in anchors] == []
     local = [link for link in links if not re.match(r"\w+:|#", link)]
     assert [link for link in local if not (PAGE.parent / link).exists()] == []
+
+
+def test_every_message_that_the_page_explains_is_one_that_is_said() -> None:
+    said = "".join(path.read_text() for path in (ROOT / "workflow/scripts").rglob("*.py"))
+    said = re.sub(r'"\n\s*f?"', "", said)  # a string that goes on in the next line
+    signs = re.findall(r"^\| (.*?) \|", PAGE.read_text().partition("## When something")[2], flags=re.MULTILINE)
+    quoted = [part.strip() for sign in signs for text in re.findall(r'"(.+?)"', sign) for part in text.split("...")]
+    assert len(quoted) > 10
+    assert [part for part in quoted if part not in said] == []
 
 
 def test_every_key_of_a_config_file_is_said_in_its_schema() -> None:

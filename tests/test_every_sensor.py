@@ -15,10 +15,11 @@ pytestmark = pytest.mark.e2e
 
 CONFIG = ["--configfile", str(ROOT / "tests/config/every.yaml")]
 OPTICAL = {
-    "sentinel2": 0.035, "landsat8": 0.03, "venus": 0.035, "sentinel2_25m": 0.025, "sentinel2_12m5": 0.035,
+    "sentinel2": 0.038, "landsat8": 0.03, "venus": 0.035, "sentinel2_25m": 0.025, "sentinel2_12m5": 0.035,
     "modis": 0.03,
 }  # fmt: skip
-"""Largest error of nir08 in reflectance. Its 20 m pixels, brought to 10 m, are the worst of Sentinel-2."""
+"""Largest error of nir08 in reflectance. Its 20 m pixels, brought to 10 m, are the worst of Sentinel-2; the frame of
+few dates lies half a metre off the truth."""
 
 
 @pytest.fixture(scope="module")

@@ -125,6 +125,22 @@ def test_cloud_that_the_mask_missed_is_taken_out_by_the_reference(raw: Path) -> 
     assert np.isnan(values[:, 2, 3]).all()
     assert np.isfinite(values).mean() > 0.97
     assert float(row["missed_cloud"]) > 0
+    # The reference's own image is compared with nothing.
+    with (raw / "sentinel2" / "2020-03-01.csv").open() as table:
+        assert next(csv.DictReader(table))["missed_cloud"] == ""
+
+
+@pytest.mark.parametrize(("snow", "bits"), [("keep", 1 << 5), ("drop", 1 << 6)])
+def test_snow_that_the_site_keeps_passes_for_no_cloud(raw: Path, snow: str, bits: int) -> None:
+    make(raw, ["S2_A"], "2020-03-01")
+    for band in ("blue", "red", "qa_pixel"):
+        stored, grid = read_stored(raw / "L8_A" / f"{band}.tif")
+        stored[6:8, 7:9] = bits if band == "qa_pixel" else round((0.7 + 0.2) / 2.75e-5)
+        write_stored(raw / "L8_A" / f"{band}.tif", stored, grid, 1 if band == "qa_pixel" else 0)
+    reference = raw / "sentinel2" / "2020-03-01.tif"
+    values, row = make(raw, ["L8_A"], "2020-03-01", {**SITE, "snow": snow}, reference=reference)
+    assert np.isfinite(values[:, 2:4, 3:5]).all() == (snow == "keep")
+    assert (float(row["missed_cloud"]) > 0) == (snow == "drop")
 
 
 def test_a_raw_folder_without_a_band_is_named(raw: Path) -> None:
@@ -194,18 +210,15 @@ def test_coincident_pairs_give_the_line_between_the_sensors(pairs: list[dict[str
 def test_cloud_that_the_mask_missed_takes_no_part_in_the_fit(
     pairs: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
-    monkeypatch.setattr(
-        "scripts.ard_bandpass.fit_bands", lambda read, names, lines: seen.append((read, names)) or lines
-    )
+    read: list[Any] = []
+    monkeypatch.setattr("scripts.ard_bandpass.day_lines", lambda pair: read.append(pair) or [None] * len(BANDS))
     for band in ("blue", "red"):
         path = tmp_path / "L2" / f"{band}.tif"
         stored, grid = read_stored(path)
         stored[6, 7] = round((0.7 + 0.2) / 2.75e-5)
         write_stored(path, stored, grid, 0)
     fit_bandpass(pairs, SENSORS["landsat8"], SITE, BANDS, tmp_path / "b.json")
-    read, names = seen[0]
-    assert names == ["2020-03-01", "2020-03-02", "2020-03-03"]
+    assert len(read) == 3
     assert np.isnan(read[1][0][:, 2, 3]).all()
     assert np.isfinite(read[0][0][:, 2, 3]).all()
 

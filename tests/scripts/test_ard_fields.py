@@ -20,7 +20,7 @@ from small_map import NAMES, SITE, codes, geobox, write_archive
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
 from stfuse.products.sensors import map_settings, read_sensors
-from stfuse.raster_stored import read_stored
+from stfuse.raster_stored import read_stored, write_stored
 
 ROOT = Path(__file__).parents[2]
 FIELDS = yaml.safe_load((ROOT / "config/schemas/sites.schema.yaml").read_text())["properties"]["fields"]
@@ -139,3 +139,12 @@ def test_the_schema_knows_the_ways_to_say_where_fields_come_from(fields: object)
 def test_the_schema_refuses_what_it_does_not_know(fields: object) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(fields, FIELDS)
+
+
+def test_numbers_of_nine_digits_stay_apart(tmp_path: Path) -> None:
+    grid = site_grid(SITE["crs"], tuple(SITE["bounds"]), 10)
+    given = np.zeros(grid.shape, np.int32)
+    given[:, :9], given[:, 9:20] = 20_000_000, 20_000_001
+    write_stored(tmp_path / "map.tif", given, grid, 0)
+    make_fields(SITE, tmp_path / "map.tif", [], 10, tmp_path / "fields.tif")
+    np.testing.assert_array_equal(read_stored(tmp_path / "fields.tif")[0], given)

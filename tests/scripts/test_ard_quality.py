@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from scripts.ard_quality import collect
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
-from stfuse.raster import write_image
+from stfuse.raster import read_image, write_image
 
 CRS, BOUNDS = "EPSG:32631", (501360.0, 5629440.0, 501600.0, 5629680.0)
 BANDS = {"sentinel2": ("red", "blue", "nir"), "landsat8": ("blue", "red", "nir", "swir16"), "sentinel1": ("vv", "vh")}
@@ -90,3 +91,19 @@ def test_no_table_and_a_missing_image_are_named(tmp_path: Path) -> None:
     table.with_suffix(".tif").unlink()
     with pytest.raises(InputError, match=r"2020-01-02\.tif cannot be read"):
         collected([table])
+
+
+def test_each_image_is_read_once_whatever_the_number_of_sensors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = [add(tmp_path, "sentinel2", day) for day in range(2, 21, 2)]
+    tables += [add(tmp_path, "landsat8", day, 0.1 if day == 11 else 0) for day in (3, 11)]
+    whole: list[Path] = []
+
+    def counted(path: Path, *bands: Any, **window: Any) -> Any:
+        whole.extend([] if window else [path])
+        return read_image(path, *bands, **window)
+
+    monkeypatch.setattr("scripts.ard_quality.read_image", counted)
+    assert collected(tables)["landsat8", 11]["suspect"]
+    assert sorted(whole) == sorted(path.with_suffix(".tif") for path in tables)

@@ -152,6 +152,17 @@ def test_scenes_and_training(root: Path, tmp_path: Path) -> None:
     assert lines.read_text().startswith("sensor,band,slope,slope_error,offset,")
 
 
+def test_scenes_may_be_called_by_numbers(root: Path, tmp_path: Path) -> None:
+    scenes, quality = tmp_path / "scenes.csv", tmp_path / "quality.csv"
+    scenes.write_text("sensor,scene,date,kept,reason,clear\nmine,020200101,2020-01-01,1,,0.9\n")
+    quality.write_text("sensor,date,scenes,clear\nmine,2020-01-01,020200101,0.8\n")
+    made = [tmp_path / name for name in ("scenes.png", "mosaic/scenes.csv", "mosaic/bandpass.csv")]
+    draw_scenes(scenes, quality, {}, 0.5, "Title", *made)
+    assert ",020200101," in made[1].read_text()
+    assert "in an image" in made[1].read_text()
+    assert ">020200101<" in report(root, [], [made[1]], tmp_path / "report.html")
+
+
 def test_a_site_without_scenes_or_with_a_lost_table_is_refused(root: Path, tmp_path: Path) -> None:
     made = [tmp_path / "a.png", tmp_path / "a.csv", tmp_path / "b.csv"]
     quality, lost = fake.write_quality(root), tmp_path / "lost.csv"

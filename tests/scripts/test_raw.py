@@ -100,6 +100,27 @@ def test_a_file_that_is_gone_is_named(archive: Path) -> None:
     assert "S2_A/red.tif cannot be read" in fails(archive)
 
 
+def test_a_file_that_is_not_what_its_item_says_is_named(archive: Path) -> None:
+    path = archive.parent / "items.json"
+    items = json.loads(path.read_text())
+    asset = next(item for item in items["features"] if item["id"] == "S2_A")["assets"]["red"]
+    right = "1220" + hashlib.sha256((archive / "sentinel-2-l2a/S2_A/red.tif").read_bytes()).hexdigest()
+    for stated in (right[:-2] + ("00" if right[-2:] != "00" else "11"), right):
+        asset["file:checksum"] = stated
+        path.write_text(json.dumps(items))
+        if stated != right:
+            assert "S2_A/red.tif is not what its item says" in fails(archive)
+    assert "file:checksum" not in (get(archive) / "item.json").read_text()
+
+
+def test_the_list_of_scenes_is_read_once(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    parse = json.loads
+    monkeypatch.setattr(json, "loads", lambda text, **more: (read.append(text), parse(text, **more))[1])
+    get(archive)
+    assert sum("FeatureCollection" in text for text in read) == 1
+
+
 def test_a_file_without_crs_is_named(archive: Path) -> None:
     values, pixel = sentinel2_bands()["red"]
     write_tif(archive / "sentinel-2-l2a" / "S2_A" / "red.tif", values, pixel, crs=None)

@@ -9,14 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import planetary_computer.sas
 import pytest
 from planetary_computer.settings import Settings
 
 from pixel_server import PixelServer, cut, login_page, serving, signature, status, times
 from small_cog import CRS, box, values_of, write_cog
-from stfuse.acquisition import asking, patience
-from stfuse.acquisition.access import KEYS, gdal_options, href_of, is_url, kind_of, opened, read_text, unsigned
+from stfuse.acquisition import asking, patience, tokens
+from stfuse.acquisition.access import (
+    FROM_NET,
+    KEYS,
+    gdal_options,
+    href_of,
+    is_url,
+    kind_of,
+    of_the_net,
+    opened,
+    read_text,
+    unsigned,
+)
 from stfuse.errors import InputError
 from stfuse.raster_stored import read_asset
 
@@ -51,13 +61,35 @@ def test_a_link_tells_how_it_is_reached(asset: dict[str, Any], item: dict[str, A
     assert is_url(href_of(asset)) == (kind != "local")
 
 
+ELSEWHERE = [
+    "/etc/passwd",
+    "a.tif",
+    "file:///etc/passwd",
+    "gs://b/a.tif",
+    "/vsicurl/http://169.254.169.254/",
+    "/vsizip/a",
+]
+
+
+@pytest.mark.parametrize("href", [*ELSEWHERE, USGS])
+def test_an_item_from_the_net_leads_nowhere_else(href: str, tmp_path: Path) -> None:
+    asset = {"href": href, "alternate": {"s3": {"href": str(tmp_path / "own.tif")}}}
+    item = of_the_net({"id": "a", "collection": "c", FROM_NET: False})
+    for read in (kind_of, opened, read_text, lambda *what: read_asset(*what, box(0, 0, 5, 5), CRS, 0)):
+        with pytest.raises(InputError, match=r"Item a of c links to .* not to files of this machine"):
+            read(asset, item)
+    assert kind_of({"href": "https://x.org/a.tif"}, item) == "open"
+
+
 def test_only_who_pays_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("AWS_REQUEST_PAYER", "AWS_REGION", "AWS_NO_SIGN_REQUEST", *KEYS):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     paid = gdal_options({"href": USGS, "alternate": S3}, {})
     assert (paid["AWS_REQUEST_PAYER"], paid["AWS_REGION"]) == ("requester", "us-west-2")
-    assert "AWS_NO_SIGN_REQUEST" not in paid
+    monkeypatch.setenv("AWS_NO_SIGN_REQUEST", "YES")
+    assert gdal_options({"href": USGS, "alternate": S3}, {})["AWS_NO_SIGN_REQUEST"] == "NO", "who pays must sign"
+    monkeypatch.delenv("AWS_NO_SIGN_REQUEST")
     free = gdal_options({"href": "s3://anyone/a.tif"}, {})
     assert free["AWS_NO_SIGN_REQUEST"] == "YES"
     assert "AWS_REQUEST_PAYER" not in free
@@ -187,13 +219,13 @@ def azure(server: PixelServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pixe
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("PC_SDK_SAS_URL", f"{server.url}/sas")
     Settings.get.cache_clear()
-    planetary_computer.sas.TOKEN_CACHE.clear()
+    tokens.containers.clear()
     (server.root / "c").mkdir()
     for side, band in enumerate(("red", "nir", "blue"), 600):
         write_cog(server.root / f"c/{band}.tif", side=side)
     yield server
     Settings.get.cache_clear()
-    planetary_computer.sas.TOKEN_CACHE.clear()
+    tokens.containers.clear()
 
 
 def blob(server: PixelServer, name: str) -> dict[str, Any]:

@@ -124,3 +124,21 @@ def test_muscate_s_grids_count_before_its_means() -> None:
     assert angles.sun[0][1, 2] == 65
     np.testing.assert_allclose(angles.view[EVERY][0][0], [20, 21, 22])
     assert muscate("<Muscate_Metadata_Document/>") is None
+
+
+def test_a_gap_in_the_sun_s_grid_is_filled_from_the_nearest_node() -> None:
+    sun, view = rows("60 61 62", "63 64 NaN"), rows("20 20 20", "20 20 20")
+    grids = f"""<HORIZONTAL_CS_CODE>32631</HORIZONTAL_CS_CODE><Group_Geopositioning><ULX>0</ULX><ULY>0</ULY>
+    </Group_Geopositioning><Sun_Angles_Grids><Zenith>{sun}</Zenith><Azimuth>{rows("1 2 3", "4 5 6")}</Azimuth>
+    </Sun_Angles_Grids><Viewing_Incidence_Angles_Grids><Zenith>{view}</Zenith><Azimuth>{view}</Azimuth>
+    </Viewing_Incidence_Angles_Grids>"""
+    angles = muscate(MEANS.format(grids=grids))
+    assert angles is not None
+    assert (angles.sun[0][1, 2], angles.sun[1][1, 2]) in {(62, 3), (64, 5)}
+    granule = f"""<a><HORIZONTAL_CS_CODE>EPSG:32631</HORIZONTAL_CS_CODE><Geoposition><ULX>0</ULX><ULY>0</ULY>
+    </Geoposition><Tile_Angles><Sun_Angles_Grid><Zenith>{sun}</Zenith><Azimuth>{sun}</Azimuth></Sun_Angles_Grid>
+    <Viewing_Incidence_Angles_Grids bandId="3"><Zenith>{view}</Zenith><Azimuth>{view}</Azimuth>
+    </Viewing_Incidence_Angles_Grids></Tile_Angles></a>"""
+    angles = sentinel2_granule(granule, ["red"])
+    assert angles is not None
+    assert angles.sun[0][1, 2] in {62, 64}

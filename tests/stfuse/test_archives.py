@@ -14,7 +14,8 @@ from stfuse.acquisition.archives import (
     catalogs_of,
     check_catalogs,
     check_collections,
-    is_name,
+    may_be_path,
+    require_no_secret,
     with_own,
 )
 from stfuse.errors import InputError
@@ -34,18 +35,69 @@ def test_one_catalogue_serves_all_sensors_and_a_mapping_each_its_own() -> None:
     assert catalogs_of({"name": "s", "sensors": ["a"], "simulated": {}}) == {}
 
 
-def test_names_are_told_from_paths_urls_and_the_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert is_name("earth-search")
-    for where in ("sheet", "catalog.json", "{data}/a/catalog.json", "https://example.org/v1", "./catalog", "Earth"):
-        assert not is_name(where)
+def test_names_are_told_from_paths_and_urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for where in ("earth-search", "earth_search", "Earth"):
+        assert not may_be_path(where)
+    for where in ("catalog.json", "{data}/a/catalog.json", "https://example.org/v1", "./catalog", "a/catalog"):
+        assert may_be_path(where)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
-    assert not is_name("mine")  # a folder or file of that name is what was meant, as before there were names
+    assert may_be_path("mine")  # a folder or file of that name is what was meant, as before there were names
 
 
-def test_the_archives_of_all_sites_are_named_once() -> None:
-    sites = [site("earth-search"), site({"a": ["x.json", "landsatlook"], "b": "earth-search"})]
-    assert archive_names(sites) == ["earth-search", "landsatlook"]
+def test_the_archives_of_all_sites_are_named_once_whatever_lies_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "earth-search").mkdir()
+    sites = [site("earth-search"), site({"a": ["x.json", "landsatlook", "sheet"], "b": "earth-search"})]
+    assert archive_names(sites, KNOWN) == ["earth-search", "landsatlook"]
+
+
+SECRETS = [
+    "https://me:pass@example.org/catalog.json",
+    "https://me:p@ss@example.org/catalog.json",
+    "https://token@example.org/v1",
+    "https://example.org/v1?api_key=pass",
+    "https://x.blob.core.windows.net/c/catalog.json?se=2026&sig=pass",
+    "https://b.s3.amazonaws.com/c.json?X-Amz-Signature=pass",
+    "https://example.org/v1?page=2&access_token=pass",
+    "https://example.org/{year}/v1#token=pass",
+    "/vsicurl/https://me:pass@example.org/b.tif",
+    "s3://key:pass@bucket/catalog.json",
+]
+
+
+@pytest.mark.parametrize("where", SECRETS)
+def test_an_address_with_a_password_or_key_is_refused_and_not_shown(where: str) -> None:
+    with pytest.raises(InputError, match=r"the address.*bears a password or a key.*GDAL_HTTP_HEADERS.*netrc") as told:
+        require_no_secret(where, "the address")
+    assert "pass@" not in str(told.value)
+    assert "=pass" not in str(told.value)
+    with pytest.raises(InputError, match=r"sites/s\.yaml: an address under `catalog:`.*bears a password"):
+        check_catalogs(site({"a": ["earth-search", where], "b": "sheet"}), KNOWN)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "https://example.org/v1",
+        "https://example.org/v1?collections=a&page=2",
+        "https://[::1]:8080/catalog.json",
+        "https://example.org/{year}/catalog.json",
+        "archive/me@work/catalog.json",
+        "{data}/x/catalog.json",
+        "s3://bucket/catalog.json",
+        "sheet",
+    ],
+)
+def test_an_address_without_one_passes(where: str) -> None:
+    require_no_secret(where, "It")
+
+
+def test_what_is_no_address_is_refused() -> None:
+    with pytest.raises(InputError, match="It is no address"):
+        require_no_secret("https://[x/catalog.json", "It")
 
 
 @pytest.mark.parametrize("catalog", ["earth-search", "x/catalog.json", "https://e.org/v1", {"a": "sheet", "b": KNOWN}])
@@ -57,6 +109,8 @@ def test_what_is_known_passes(catalog: Any) -> None:
     ("catalog", "words"),
     [
         ("earthsearch", r"no archive earthsearch.*choose from earth-search, landsatlook, sheet"),
+        ("earth_search", r"no archive earth_search.*choose from earth-search, landsatlook, sheet"),
+        ("Earth", r"no archive Earth.*choose from earth-search, landsatlook, sheet"),
         ({"a": ["earth-search", "nasa"], "b": "sheet"}, "no archive nasa"),
         ({"a": "earth-search"}, "names none for the sensor b.*add a line `b:"),
         ({"a": "sheet", "b": "sheet", "c": "sheet"}, "names c, which is none of the site's sensors"),
@@ -102,7 +156,8 @@ def test_archives_that_are_shipped_fit_the_schema_and_make_sources(path: Path) -
     validate = pytest.importorskip("snakemake.utils").validate
     entry = yaml.safe_load(path.read_text())
     validate(entry, str(CONFIG / "schemas" / "archives.schema.yaml"))
-    assert is_name(path.stem)
+    assert not may_be_path(path.stem)
+    require_no_secret(entry["url"], path.stem)
     assert Source.of({**entry, "name": path.stem, "href": entry["url"]}).page <= 100
 
 

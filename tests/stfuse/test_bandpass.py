@@ -194,19 +194,30 @@ def test_a_date_can_be_left_out_afterwards() -> None:
     pairs = [make_pair(slope, 0.0, seed) for seed, slope in enumerate((0.98, 1.0, 1.02, 1.1))]
     line = fit(pairs).as_dict()
     assert list(line["days"]) == DAYS
-    without = without_date(line, DAYS[3], FALLBACK)
+    (without,) = without_date([line], DAYS[3], [FALLBACK])
     assert without.rule == "fit"
     assert list(without.days) == DAYS[:3]
     assert without.slope == pytest.approx(fit(pairs[:3]).slope)
     less = {**line, "days": dict(list(line["days"].items())[:3])}
-    assert without_date(less, DAYS[0], FALLBACK).rule == "published"
+    assert without_date([less], DAYS[0], [FALLBACK])[0].rule == "published"
 
 
 def test_bands_without_a_published_line_stay_as_they_are() -> None:
     sensor = {"bandpass": {"red": [1.02, -0.001]}}
-    assert (published(sensor, "red").slope, published(sensor, "red").rule) == (1.02, "published")
-    assert (published(sensor, "nir").slope, published(sensor, "nir").rule) == (1.0, "identity")
-    assert published({}, "red").rule == "identity"
+    red, nir = (published(sensor, band, "sentinel2") for band in ("red", "nir"))
+    assert (red.slope, red.rule) == (1.02, "published")
+    assert (nir.slope, nir.rule) == (1.0, "identity")
+    assert published({}, "red", "sentinel2").rule == "identity"
+
+
+def test_a_published_line_serves_only_the_references_that_it_leads_to() -> None:
+    sensor = {"bandpass": {"red": [1.02, -0.001]}, "bandpass_to": ["sentinel2", "sentinel2_20m"]}
+    assert published(sensor, "red", "sentinel2_20m").slope == 1.02
+    other = published(sensor, "red", "venus")
+    assert (other.slope, other.offset, other.rule) == (1.0, 0.0, "identity")
+    (line,) = fit_bands([], [], [other])
+    assert "not to venus" in line.why
+    assert "too few dates" in line.why
 
 
 def test_lines_are_applied_band_by_band_and_nan_stays() -> None:

@@ -48,6 +48,7 @@ class Bucket:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
+        self.busy: set[str] = set()
         self.url = ""
 
     def listing(self, query: dict[str, str]) -> bytes:
@@ -79,7 +80,7 @@ def bucket() -> Iterator[Bucket]:
             query = {key: values[0] for key, values in parse_qs(link.query, keep_blank_values=True).items()}
             made.asked.append(query.get("prefix", link.path))
             body = made.listing(query) if query else made.files.get(link.path[1:])
-            self.send_response(200 if body is not None else 404)
+            self.send_response(503 if link.path[1:] in made.busy else 200 if body is not None else 404)
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
             self.wfile.write(body or b"")
@@ -130,6 +131,15 @@ def test_an_item_that_is_none_costs_itself_only(bucket: Bucket, caplog: pytest.L
     bucket.files |= product("HERE", "2020-05-07", 3.0, properties=None)
     assert [item["properties"]["datetime"][:10] for item in search_bucket(source(bucket), AREA, MAY)] == ["2020-05-05"]
     assert caplog.text.count("is left out") == 2
+
+
+def test_an_item_that_is_not_handed_out_now_is_not_left_out(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "TRIES", 1)
+    monkeypatch.setattr(patience, "BACKOFF", 0.0)
+    bucket.files |= product("HERE", "2020-05-05", 3.0) | product("HERE", "2020-05-06", 3.0)
+    bucket.busy = {key for key in product("HERE", "2020-05-06", 3.0) if key.endswith(".json")}
+    with pytest.raises(ArchiveDownError, match="503"):
+        search_bucket(source(bucket), AREA, MAY)
 
 
 def test_a_place_that_does_not_tell_where_it_lies_is_looked_into(bucket: Bucket) -> None:

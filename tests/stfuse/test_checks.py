@@ -13,7 +13,10 @@ from stfuse.checks import check_experiment, check_site, methods_of, safe_name, u
 from stfuse.errors import InputError
 from stfuse.needs import Needs
 
-SITE = {"name": "s", "crs": "EPSG:32631", "bounds": [0, 0, 90, 90], "sensors": ["a", "b"], "reference": "a"}
+SITE = {
+    **{"name": "s", "crs": "EPSG:32631", "bounds": [0, 0, 90, 90], "period": ["2020-02-29", "2020-12-31"]},
+    **{"sensors": ["a", "b"], "reference": "a"},
+}
 SENSORS = {"a": {"bands": {"red": 10, "nir": 10}}, "b": {"bands": {"red": 30, "nir": 30, "nir08": 30}}}
 NEEDS = {"plain": Needs(), "sharp": Needs(aux=("pan",))}
 
@@ -25,6 +28,7 @@ def experiment(**changes: Any) -> dict[str, Any]:
 
 def test_a_fitting_configuration_passes() -> None:
     check_site(SITE)
+    check_site(SITE | {"period": ["2020-02-29", "2020-02-29"]})
     check_experiment(experiment(), {"s": SITE}, SENSORS)
     check_experiment(experiment(variable="ndvi"), {"s": SITE}, SENSORS)
 
@@ -36,6 +40,9 @@ def test_a_fitting_configuration_passes() -> None:
         ({"crs": "EPSG:4326"}, "geographic"),
         ({"crs": "EPSG:2225"}, "foot"),
         ({"bounds": [90, 0, 0, 90]}, "enclose nothing"),
+        ({"period": ["2021-02-29", "2021-12-31"]}, "2021-02-29.*day is out of range"),
+        ({"period": ["2021-01-01", "2021-13-01"]}, "2021-13-01.*month must be"),
+        ({"period": ["2021-12-31", "2021-01-01"]}, "ends on 2021-01-01, before it begins on 2021-12-31"),
         ({"reference": "c"}, "none of its sensors"),
     ],
 )

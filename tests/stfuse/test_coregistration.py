@@ -52,9 +52,9 @@ def fourier_moved(seed: int, size: int, right: float, down: float) -> Any:
     return np.stack(moved)[:, RIM:-RIM, RIM:-RIM].astype(np.float32)
 
 
-def noisy(values: Any, seed: int) -> Any:
-    """Noise of a twentieth of each band's contrast."""
-    spread = values.std(axis=(1, 2), keepdims=True) / 20
+def noisy(values: Any, seed: int, part: int = 20) -> Any:
+    """Noise of a twentieth of each band's contrast, or another part."""
+    spread = values.std(axis=(1, 2), keepdims=True) / part
     return (values + np.random.default_rng(seed).normal(0, 1, values.shape) * spread).astype(np.float32)
 
 
@@ -147,16 +147,81 @@ def test_stripes_and_a_frame_without_data_do_not_bend_it(way: str) -> None:
     assert off(find_shift(moving, fixed, method=way), -0.8, 0.3) < 0.05
 
 
+def grown(seed: int, size: int, share: float = 0.5) -> Any:
+    """Reflectance of every field in another season: a share of the fields is as it was."""
+    rng, bright = np.random.default_rng(seed), brightness(seed, size)
+    return np.where(rng.uniform(size=bright.shape[1]) < share, bright, rng.uniform(0.05, 0.4, bright.shape))
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_another_season_only_costs_precision(way: str) -> None:
     misses = []
     for seed in range(4):
-        rng, bright = np.random.default_rng(seed), brightness(seed, 100)
-        grown = np.where(rng.uniform(size=bright.shape[1]) < 0.5, bright, rng.uniform(0.05, 0.4, bright.shape))
-        moving = noisy(image(seed, 100, 6, -4, grown), seed)
+        moving = noisy(image(seed, 100, 6, -4, grown(seed, 100)), seed)
         misses.append(off(find_shift(moving, noisy(image(seed, 100), seed + 9), method=way), 0.6, -0.4))
     assert max(misses) < 0.1
     assert np.mean(misses) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("size", "part", "share", "least", "most"),
+    [
+        (20, 20, 1, 0.75, 1.3),
+        (20, 5, 1, 0.75, 1.3),
+        (40, 20, 1, 0.75, 1.3),
+        (40, 5, 1, 0.75, 1.3),
+        (60, 20, 1, 0.75, 1.3),
+        (60, 5, 1, 0.75, 1.3),
+        (20, 20, 0.6, 0.85, 1.5),
+        (40, 20, 0.5, 0.85, 1.8),
+        (60, 20, 0.5, 0.85, 1.8),
+    ],
+)
+@pytest.mark.parametrize("way", WAYS)
+def test_the_error_stated_is_the_error_made(
+    size: int, part: int, share: float, least: float, most: float, way: str
+) -> None:
+    misses, errors = [], []
+    for seed in range(30 if size < 60 else 15):
+        bright = grown(seed, size, share) if share < 1 else None
+        moving = noisy(image(seed, size, 3, -4, bright), seed + 7, part)
+        windows = windows_of(moving, noisy(image(seed, size), seed + 99, part))
+        shift, error = METHODS[way](windows, best_whole(windows, 2), 2.0)
+        misses.append(np.hypot(shift[1] + 0.3, shift[0] - 0.4))
+        errors.append(error)
+    # Root mean squares of both; between seasons the error may be somewhat overstated.
+    assert least < np.sqrt(np.mean(np.square(errors)) / np.mean(np.square(misses))) < most
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_between_seasons_a_small_patch_lies_better_for_being_moved(way: str) -> None:
+    left, moved = [], 0
+    for seed in range(24):
+        moving = noisy(image(seed, 20, 3, 3, grown(seed, 20, 0.6)), seed)
+        match = find_shift(moving, noisy(image(seed, 20), seed + 99), method=way)
+        left.append(off(match, 0.3, 0.3))
+        moved += match.accepted
+    assert moved >= 12
+    assert np.sqrt(np.mean(np.square(left))) < 0.75 * np.hypot(0.3, 0.3)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_between_seasons_a_patch_in_its_place_stays_there(way: str) -> None:
+    matches = []
+    for seed in range(24):
+        moving = noisy(image(seed, 20, bright=grown(seed, 20, 0.6)), seed)
+        matches.append(find_shift(moving, noisy(image(seed, 20), seed + 99), method=way))
+    assert sum(match.accepted for match in matches) <= 4
+    assert sum("not told from zero" in match.reason for match in matches) > 12
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (1, 400), (2, 200), (3, 200), (9, 12)])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_site_too_small_to_compare_is_refused_with_a_reason(shape: tuple[int, int], way: str) -> None:
+    fixed = np.random.default_rng(0).uniform(0.1, 0.4, (2, *shape)).astype(np.float32)
+    match = find_shift(fixed, fixed, method=way)
+    assert (match.x, match.y, match.accepted) == (0, 0, False)
+    assert match.reason
 
 
 @pytest.mark.parametrize("way", WAYS)

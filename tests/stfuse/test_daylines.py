@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stfuse.harmonisation.daylines import DayLine, between, day_line, mean_line, reduced_major_axis
+from stfuse.harmonisation.daylines import (
+    DayLine,
+    MeanLine,
+    between,
+    day_line,
+    mean_line,
+    reduced_major_axis,
+    with_common_errors,
+)
 
 
 def day(slope: float, error: float = 0.01, offset: float = 0.0, r: float = 1.0) -> DayLine:
@@ -67,19 +75,32 @@ def test_an_error_in_one_block_is_that_of_independent_pixels() -> None:
 
 
 def test_days_that_agree_count_by_their_errors() -> None:
-    (slope, _), (error, _) = mean_line([day(1.0, 0.01), day(1.03, 0.03), day(1.0, 0.01)])
+    line = mean_line([day(1.0, 0.01), day(1.03, 0.03), day(1.0, 0.01)])
     weights = np.array([1, 1 / 9, 1])
-    assert slope == pytest.approx(weights @ [1.0, 1.03, 1.0] / weights.sum())
+    assert line.slope == pytest.approx(weights @ [1.0, 1.03, 1.0] / weights.sum())
     # Nothing between the days beyond their own errors: the error is the weights', by Student's t for two degrees.
-    assert error == pytest.approx(0.01 / math.sqrt(19 / 9) * 4.30265 / 1.95996, rel=1e-4)
+    assert line.slope_error == pytest.approx(0.01 / math.sqrt(19 / 9) * 4.30265 / 1.95996, rel=1e-4)
 
 
 def test_days_that_differ_count_alike() -> None:
     slopes = np.array([0.9, 1.0, 1.1, 1.2])
-    (slope, offset), (error, _) = mean_line([day(slope, 1e-4, slope / 100) for slope in slopes])
-    assert slope == pytest.approx(1.05, abs=1e-4)
-    assert offset == pytest.approx(0.0105, abs=1e-6)
-    assert error == pytest.approx(np.std(slopes, ddof=1) / 2 * 3.18245 / 1.95996, rel=1e-3)
+    line = mean_line([day(slope, 1e-4, slope / 100) for slope in slopes])
+    wide = 3.18245 / 1.95996
+    assert line.slope == pytest.approx(1.05, abs=1e-4)
+    assert line.offset == pytest.approx(0.0105, abs=1e-6)
+    assert line.slope_error == pytest.approx(np.std(slopes, ddof=1) / 2 * wide, rel=1e-3)
+    # Where all lines have their mean brightness, 0.2, a day's value is 0.21 of its slope.
+    assert (line.centre, line.value) == (pytest.approx(0.2), pytest.approx(0.21 * 1.05))
+    assert line.value_error == pytest.approx(0.21 * np.std(slopes, ddof=1) / 2 * wide, rel=1e-4)
+
+
+def test_no_band_is_better_known_than_all_are_together() -> None:
+    bands = [MeanLine(1.0, 0.1, 0.01, 0.001, 0.1), MeanLine(2.0, 0.4, 0.06, 0.012, 0.2)]
+    first, second = with_common_errors(bands)
+    assert first.slope_error == pytest.approx(math.sqrt((0.01**2 + 0.03**2) / 2))
+    assert first.value_error == pytest.approx(0.1 * math.sqrt((0.01**2 + 0.03**2) / 2))
+    assert second == bands[1]
+    assert with_common_errors([]) == []
 
 
 def test_the_variance_between_days_is_that_of_dersimonian_and_laird() -> None:
@@ -90,8 +111,8 @@ def test_the_variance_between_days_is_that_of_dersimonian_and_laird() -> None:
 
 def test_noise_makes_the_axis_itself_uncertain() -> None:
     days = [day(1.0, 1e-6, r=0.9) for _ in range(3)]
-    assert mean_line(days)[1][0] == pytest.approx((1 / 0.9 - 0.9) / math.sqrt(12), rel=1e-3)
-    assert mean_line(days)[1][1] == pytest.approx(0.2 * (1 / 0.9 - 0.9) / math.sqrt(12), rel=1e-3)
+    assert mean_line(days).slope_error == pytest.approx((1 / 0.9 - 0.9) / math.sqrt(12), rel=1e-3)
+    assert mean_line(days).value_error == 0
 
 
 def test_one_day_has_no_mean_line() -> None:

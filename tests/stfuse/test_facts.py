@@ -12,7 +12,7 @@ import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from stfuse.errors import InputError
+from stfuse.errors import InputError, NotNowError
 from stfuse.products.facts import facts_of, stated_angles
 from stfuse.products.sensors import read_sensors
 
@@ -114,6 +114,19 @@ def test_a_document_that_cannot_be_read_makes_way_for_the_next(caplog: pytest.Lo
     silent = landsat(**{"view:sun_elevation": None})
     found = facts_of(silent, SENSORS["landsat8"], site=UTM10, read=read)
     assert found["sun_elevation"] == pytest.approx(40.0, abs=0.01)
+
+
+def test_a_source_that_cannot_be_read_now_is_no_reason_for_a_lesser_one() -> None:
+    def busy(asset: dict[str, Any], scene: dict[str, Any]) -> Any:
+        raise NotNowError("busy", "wait")
+
+    stated = {"view:sun_elevation": 50, "view:sun_azimuth": 160, "view:incidence_angle": 8, "view:azimuth": 104}
+    s2 = item("sentinel-2-c1-l2a", "granule_metadata", **stated)
+    silent = landsat(**{"view:sun_elevation": None})
+    for scene, sensor in ((s2, "sentinel2"), (landsat(), "landsat8"), (silent, "landsat8")):
+        with pytest.raises(NotNowError, match="busy"):
+            facts_of(scene, SENSORS[sensor], site=UTM10, read=busy)
+    assert facts_of(s2, SENSORS["sentinel2"], site=UTM10)["angles"]["source"] == "item"
 
 
 @pytest.mark.parametrize("broken", ["<html>log in</html>", "", "EPHEMERIS_ECEF_X = (1, two)", "<Tile_Angles>"])

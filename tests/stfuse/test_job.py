@@ -2,14 +2,17 @@
 
 import logging
 import os
+import signal
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import pytest
 
 from stfuse.errors import InputError
-from stfuse.job import job, resumed
+from stfuse.job import STOP, job, resumed
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +20,11 @@ def as_before(monkeypatch):
     monkeypatch.setattr(os, "environ", dict(os.environ))
     handlers, level, threads = logging.root.handlers[:], logging.root.level, numba.get_num_threads()
     hooks = sys.excepthook, threading.excepthook
+    ends = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
+    STOP.clear()
+    for number, end in ends.items():
+        signal.signal(number, end)
     sys.excepthook, threading.excepthook = hooks
     logging.captureWarnings(False)
     logging.root.handlers[:], logging.root.level = handlers, level
@@ -78,6 +85,43 @@ def test_what_a_user_can_cure_is_said_without_a_secret(tmp_path):
         raise InputError("https://x.org/a?sig=SECRET is not there", "wait")
     assert str(ended.value) == "Error: https://x.org/a is not there. Cure: wait."
     assert "SECRET" not in (tmp_path / "log").read_text()
+
+
+def wait_in_a_thread(began):
+    began.set()
+    return STOP.wait(60)
+
+
+def raised_while_one_waits(pool, number):
+    began = threading.Event()
+    pool.submit(wait_in_a_thread, began)
+    began.wait()
+    signal.raise_signal(number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_wakes_threads_that_are_waited_for_before_the_job_sees_it(tmp_path, number):
+    start = time.monotonic()
+    with pytest.raises((SystemExit, KeyboardInterrupt)), job(str(tmp_path / "log"), 1), ThreadPoolExecutor(1) as pool:
+        raised_while_one_waits(pool, number)
+    assert time.monotonic() - start < 20
+
+
+@pytest.mark.parametrize("cause", [OSError("cut"), InputError("a", "b"), SystemExit(1)])
+def test_a_job_that_fails_lets_nobody_wait(tmp_path, cause):
+    began = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        woken = pool.submit(wait_in_a_thread, began)
+        with pytest.raises((OSError, SystemExit)), job(str(tmp_path / "log"), 1):
+            raise cause
+        assert woken.result(20) is True
+
+
+def test_a_new_job_may_wait_again(tmp_path):
+    STOP.set()
+    with job(str(tmp_path / "log"), 1):
+        assert STOP.wait(0.01) is False
+    assert STOP.wait(0.01) is False, "a job that is done ends nobody's waiting"
 
 
 def test_a_resumed_folder_outlives_a_failure_and_takes_its_name_when_it_is_whole(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def test_local_links_survive_a_move_and_others_stay_as_they_are(tmp_path: Path) 
     write_items(folder / "raw" / "items.json", [scene("x", "s", "a", **hrefs)])
     assert str(tmp_path) not in (folder / "raw" / "items.json").read_text()
     shutil.move(folder, tmp_path / "two")
-    assets = find_item(tmp_path / "two" / "raw" / "items.json", "x", entry("s"))["assets"]
+    assets = find_item(read_items(tmp_path / "two" / "raw" / "items.json"), "x", entry("s"))["assets"]
     assert Path(assets["red"]["href"]).read_text() == "red"
     assert (assets["net"]["href"], assets["zip"]["href"]) == (hrefs["net"], hrefs["zip"])
 
@@ -49,14 +50,31 @@ def test_an_item_that_sensors_share_is_listed_once_and_copies_of_archives_each(t
     write_items(path, [*shared, scene("x", "other", "two", red="https://two.org/r.tif")])
     found = {tuple(item["stfuse:sensors"]): item["stfuse:archive"] for item in read_items(path)}
     assert found == {("s", "pan"): "one", ("other",): "two"}
-    links = {name: find_item(path, "x", entry(name))["assets"]["red"]["href"] for name in ("s", "pan", "other")}
+    listed = read_items(path)
+    links = {name: find_item(listed, "x", entry(name))["assets"]["red"]["href"] for name in ("s", "pan", "other")}
     assert links == {"s": "https://one.org/r.tif", "pan": "https://one.org/r.tif", "other": "https://two.org/r.tif"}
+
+
+@pytest.mark.parametrize("kept", ["one", "two"])
+def test_of_copies_with_one_name_the_one_that_was_kept_is_found(tmp_path: Path, kept: str) -> None:
+    path = tmp_path / "items.json"
+    copies = {name: scene("x", "s", "a", red=f"https://{name}.org/r.tif") for name in ("one", "two")}
+    copies = {name: replace(copy, archive=name) for name, copy in copies.items()}
+    # The same item serves another sensor, which keeps the other copy.
+    pan = {name: replace(copy, sensor="pan") for name, copy in copies.items()}
+    (other,) = {"one", "two"} - {kept}
+    write_items(path, [*copies.values(), *pan.values()], [copies[kept], pan[other]])
+    listed = read_items(path)
+    assert len(listed) == 2
+    assert find_item(listed, "x", entry("s"))["assets"]["red"]["href"] == f"https://{kept}.org/r.tif"
+    assert find_item(listed, "x", entry("pan"))["assets"]["red"]["href"] == f"https://{other}.org/r.tif"
 
 
 def test_a_list_that_was_written_before_there_were_archives_is_read(tmp_path: Path) -> None:
     item = {"id": "x", "collection": "c", "properties": {}, "assets": {"red": {"href": "r.tif"}}}
     (tmp_path / "items.json").write_text(json.dumps({"features": [item]}))
-    assert find_item(tmp_path / "items.json", "x", entry("s"))["assets"]["red"]["href"] == str(tmp_path / "r.tif")
+    listed = read_items(tmp_path / "items.json")
+    assert find_item(listed, "x", entry("s"))["assets"]["red"]["href"] == str(tmp_path / "r.tif")
 
 
 @pytest.mark.parametrize("text", ["", "{}", "<html>"])
@@ -70,4 +88,4 @@ def test_a_scene_that_is_not_listed_is_named(tmp_path: Path) -> None:
     write_items(tmp_path / "items.json", [scene("x", "s", "a")])
     for name, sensor in (("y", entry("s")), ("x", entry("t")), ("x", {"name": "s", "collections": {"d": {}}})):
         with pytest.raises(InputError, match=f"has no scene {name} of {sensor['name']}"):
-            find_item(tmp_path / "items.json", name, sensor)
+            find_item(read_items(tmp_path / "items.json"), name, sensor)

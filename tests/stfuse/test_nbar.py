@@ -156,3 +156,18 @@ def test_without_directions_or_under_a_low_sun_nothing_is_done_and_that_is_told(
 def test_an_unknown_setting_is_refused() -> None:
     with pytest.raises(InputError, match="nbar: roy is unknown"):
         correction("roy", None, DAY, 50)
+
+
+def test_of_pan_alone_the_lack_of_parameters_is_told_whether_directions_are_known_or_not() -> None:
+    for angles in (None, everywhere((45, 150), (7.5, 104), "item")):
+        assert correction("scene", angles, DAY, 50).described(["pan"]) == "not done: no parameters of pan"
+    assert Correction(why_not="delivered at nadir").described(["pan"]) == "not done: delivered at nadir"
+    assert correction("none", None, DAY, 50).described(["pan"]) == ""
+
+
+def test_a_direction_that_is_no_number_empties_no_image() -> None:
+    unknown = float("nan")
+    for towards, view in (((unknown, 150), (7.5, 104)), ((45, unknown), (7.5, 104)), ((45, 150), (unknown, 104))):
+        fix = correction("scene", everywhere(towards, view, "item"), DAY, 50)
+        np.testing.assert_array_equal(applied(fix, "red"), np.float32(0.3))
+        assert fix.described(["red"]) == "not done: directions unknown"

@@ -204,6 +204,11 @@ GOOD = {"path": "a.tif", "date": "2020-05-01"}
         ([{**GOOD, "date": ""}], "the scene was taken on ''"),
         ([{**GOOD, "time": "10:00+02:00"}], "in UTC"),
         ([{**GOOD, "path": "b.tif"}], r"line 2: there is no file b\.tif"),
+        ([{**GOOD, "path": "https://me:pass@e.org/a.tif"}], "line 2: `path`, https://e.org/a.tif, bears a password"),
+        (
+            [GOOD, {**GOOD, "path": f"https://e.org/a.tif?sig={'x' * 300}"}],
+            "line 3: `path`, https://e.org/a.tif, bears",
+        ),
         ([{**GOOD, "path": ""}], "line 2: site, sensor or path is empty"),
         ([{**GOOD, "scale": "1/10000"}], "scale is '1/10000', no number"),
         ([{**GOOD, "band": "green"}], "has no band green.*choose from red, nir"),

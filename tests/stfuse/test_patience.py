@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -11,7 +13,11 @@ from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 
 from stac_server import Answer, faulty_api
 from stfuse.acquisition import patience
+from stfuse.acquisition.archives import Source
 from stfuse.acquisition.patience import ArchiveDownError, Session, brief, retries
+from stfuse.acquisition.stac_api import Api
+from stfuse.errors import NotNowError
+from stfuse.job import STOP
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +36,35 @@ def test_a_session_repeats_what_passes_and_gives_the_last_answer_as_it_is() -> N
     with faulty_api(lambda *_: Answer({}, 502)) as api, Session() as session:
         assert session.post(f"{api.url}/search", json={}).status_code == 502
         assert len(api.asked) == 3
+
+
+def test_a_session_that_was_told_to_wait_ends_with_the_job() -> None:
+    start = time.monotonic()
+    with faulty_api(lambda *_: Answer({}, 429, Retry_After="300")) as api, Session() as session:
+        timer = threading.Timer(0.5, STOP.set)
+        timer.start()
+        try:
+            with pytest.raises(NotNowError, match="the job was ended"):
+                session.get(f"{api.url}/search")
+        finally:
+            timer.join()
+            STOP.clear()
+    assert 0.4 < time.monotonic() - start < 20
+
+
+def test_a_session_is_logged_in_where_gdal_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    jar = tmp_path / "cookies.txt"
+    jar.write_text("# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t0\tlogin\tmine\n")
+    monkeypatch.setenv("GDAL_HTTP_HEADERS", "X-Key: one,Authorization: Bearer two")
+    monkeypatch.setenv("GDAL_HTTP_COOKIEFILE", str(jar))
+    with faulty_api(lambda *_: {"features": []}) as api:
+        with Session() as session:
+            session.get(f"{api.url}/search")
+        Api(Source("a", api.url)).has("sentinel-2-l2a")
+        assert len(api.headers) > 2
+        for headers in api.headers:
+            assert (headers["X-Key"], headers["Authorization"]) == ("one", "Bearer two")
+            assert headers["Cookie"] == "login=mine"
 
 
 def test_a_session_never_waits_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

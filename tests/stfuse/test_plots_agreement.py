@@ -53,6 +53,12 @@ def test_dates_registered_to_another_are_counted(agreement: pd.DataFrame) -> Non
     assert "; 1 registered to another date" in figure.axes[0].get_title(loc="left")
 
 
+@pytest.mark.parametrize("empty", ["", np.nan])
+def test_images_laid_on_none_are_not_registered_to_another_date(agreement: pd.DataFrame, empty: object) -> None:
+    figure = agreement_figure(agreement.assign(registered_to=empty), "A place")
+    assert "registered" not in figure.axes[0].get_title(loc="left")
+
+
 def test_pairs_of_few_pixels_are_left_out_and_none_at_all_is_said(agreement: pd.DataFrame) -> None:
     few = agreement.assign(n=np.where(agreement["days"] == 0, 400, 10))
     assert "1 pair of dates" in agreement_figure(few, "A place").axes[0].get_title(loc="left")

@@ -133,15 +133,30 @@ def test_a_sensor_of_which_nothing_is_kept_has_its_lane_too() -> None:
 def test_shifts_matches_and_lines_stand_below_where_there_are_any() -> None:
     scenes, quality = world({"sentinel2": 20, "landsat8": 16}, 400)
     figure = drawn(scenes, quality, ("landsat8",))
-    assert {"Shift of each image", "Match with the reference sensor", "Bandpass: slope"} <= set(titles(figure))
+    assert {"Shift of each image", "Match with what they are laid on", "Bandpass: slope"} <= set(titles(figure))
     shifts = next(axes for axes in figure.axes if axes.get_title(loc="left") == "Shift of each image")
     known = quality.dropna(subset=["shift_accepted"])
     assert sum(len(np.asarray(c.get_offsets())) for c in shifts.collections) == len(known)
     assert not {"Shift of each image", "Bandpass: slope"} & set(titles(drawn(*world({"sentinel2": 20}, 400))))
 
 
+def test_however_many_sensors_were_moved_the_legend_of_their_marks_is_on_the_page() -> None:
+    names = ("sentinel2", "landsat8", "landsat", "modis", "sentinel1", "venus", "mine")
+    figure = drawn(*world(dict.fromkeys(names, 10), 400))
+    to_png(figure)
+    shifts = next(axes for axes in figure.axes if axes.get_title(loc="left") == "Shift of each image")
+    marks = shifts.get_legend()
+    assert marks is not None
+    assert len(marks.get_texts()) == 12
+    assert marks.get_window_extent().y0 >= 0
+
+
 def test_sensors_and_causes_have_colours_of_their_own() -> None:
     given = sensor_colours(["sentinel2", "modis", "landsat8", "sentinel1", "venus", "mine"])
     assert given["sentinel2"] == COLOURS["sentinel2"]
     assert len(set(given.values())) == len(given)
+    many = sensor_colours(["mine", *(f"mine{i}" for i in range(4)), "modis", "sentinel1", "venus"])
+    assert len(set(many.values())) == len(many)
+    assert many["modis"] == COLOURS["modis"]
+    assert len(sensor_colours([f"mine{i}" for i in range(20)])) == 20
     assert {to_hex(c) for c in (*SENSORS, *given.values())}.isdisjoint({to_hex(c) for c in (*CAUSES, CLOUDED)})

@@ -157,6 +157,34 @@ def test_a_page_to_log_in_is_told_from_a_raster(server: PixelServer) -> None:
     assert "leads to a web page" in refused(server)
 
 
+VRT = """<VRTDataset rasterXSize="60" rasterYSize="60"><SRS>{crs}</SRS>
+<GeoTransform>0,{pixel},0,0,0,-{pixel}</GeoTransform>
+<VRTRasterBand dataType="UInt16" band="1"><NoDataValue>0</NoDataValue><SimpleSource>
+<SourceFilename>{path}</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>"""
+
+
+def test_a_file_from_the_net_does_not_lead_to_one_of_this_machine(server: PixelServer, cogs: Path) -> None:
+    (cogs / "evil.tif").write_text(VRT.format(crs=CRS, pixel=PIXEL, path=cogs / "plain.tif"))
+    local, _, _ = read_window(str(cogs / "evil.tif"), (0, -50, 50, 0), CRS, 0)
+    assert local.any(), "of the user's own files it is read"
+    assert "not recognized" in refused(server, "evil.tif")
+    with pytest.raises(InputError, match="not recognized"):
+        describe(f"{server.url}/evil.tif")
+
+
+@pytest.mark.parametrize("name", ["own.JP2", "own"])
+def test_jpeg_2000_is_known_by_its_name_or_its_type(server: PixelServer, cogs: Path, name: str) -> None:
+    with rasterio.open(cogs / "striped.tif") as source:
+        values = source.read()
+        profile = {key: source.profile[key] for key in ("height", "width", "count", "dtype", "crs", "transform")}
+    with rasterio.open(cogs / "made.jp2", "w", driver="JP2OpenJPEG", **profile, QUALITY=100, REVERSIBLE="YES") as out:
+        out.write(values)
+    (cogs / "made.jp2").rename(cogs / name)
+    asset = {"href": f"{server.url}/{name}", "type": "image/jp2" if name == "own" else None}
+    read, _, _ = read_asset(asset, {}, box(10, 20, 30, 30), CRS, 0)
+    np.testing.assert_array_equal(read, values[0, 20:50, 10:40])
+
+
 def test_no_server_at_all_is_said_after_tries(cogs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "BACKOFF", 0.01)
     with serving(cogs) as gone:

@@ -15,6 +15,7 @@ SECRETS = {
     "a signed link": "'/vsicurl/https://a.blob.core.windows.net/c/B04.tif?se=2026&sig=SECRET%2Bx%3D' not recognized",
     "a bare path": "HTTPConnectionPool(host='x'): Max retries exceeded with url: /c/B04.tif?sig=SECRET (Caused by y)",
     "a user": "https://me:SECRET@example.org/stac not found",
+    "a user whose password has an at": "https://me:p@SECRET@example.org/stac not found",
     "an S3 presigned link": "s3.amazonaws.com/b/k?X-Amz-Credential=AKIA/1&X-Amz-Signature=SECRET",
     "a header": "> Authorization: AWS4-HMAC-SHA256 Credential=SECRET/20260101",
     "a bearer": "{'Authorization': 'Bearer SECRET'}",
@@ -38,6 +39,7 @@ def test_a_secret_is_gone_and_its_place_is_still_told(what: str) -> None:
         "Is the mask clear? 3 of 4 scenes: yes",
         "keys found: ['blue', 'red'], 12 bands, e.g. B04",
         "write to a@b.org",
+        "https://example.org/~me@home/B04.tif",
     ],
 )
 def test_other_text_stays(text: str) -> None:
@@ -48,6 +50,11 @@ def test_keys_of_the_environment_are_gone_wherever_they_stand(monkeypatch: pytes
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalr/FAKE+SECRET0")
     monkeypatch.setenv("MY_TOKEN_COUNT", "12")
     assert redacted("12 bands, wJalr/FAKE+SECRET0 in the middle") == "12 bands, ... in the middle"
+
+
+def test_headers_of_the_environment_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GDAL_HTTP_HEADERS", "X-Own: hidden-word")
+    assert redacted("sent X-Own: hidden-word and more") == "sent ... and more"
 
 
 def test_a_records_arguments_and_traceback_are_redacted() -> None:

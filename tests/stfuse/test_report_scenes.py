@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from stfuse.report_scenes import OPEN_UP_TO, Listing, line_listing, scene_listing
 from stfuse.scene_table import line_table, scene_table
@@ -50,6 +51,12 @@ def test_shifts_are_shown_only_where_they_were_applied() -> None:
     found = listing(ROWS, IMAGES)
     assert cells(found, "moved (m)") == ["+3.2 E -4.0 N", "", "left", ""]
     assert cells(found, "match") == ["0.900 → 0.950", "", "0.900 → 0.950", ""]
+
+
+@pytest.mark.parametrize("why", ["not moved: coregistration is none", "not moved: the match does not rise"])
+def test_why_an_image_was_not_moved_is_what_its_row_says(why: str) -> None:
+    found = listing(ROWS, [IMAGES[0], IMAGES[1] | {"notes": why}])
+    assert [row.cells[found.columns.index("moved (m)")].title for row in found.rows] == ["", "", why, ""]
 
 
 def test_a_column_is_shown_when_any_scene_has_something_in_it() -> None:

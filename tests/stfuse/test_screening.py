@@ -38,8 +38,29 @@ def test_without_blue_and_red_in_both_nothing_is_taken() -> None:
     values, known = np.full((2, 8, 8), 0.4, np.float32), np.full((2, 8, 8), 0.05, np.float32)
     for own, other in ((("red", "nir"), ("blue", "red")), (("blue", "red"), ("red", "nir"))):
         kept, missed = without_missed_clouds(values, own, grid, (known, other, grid), ("2020-03-02", "2020-03-01"))
-        assert missed == 0
+        assert np.isnan(missed)
         assert kept is values
+
+
+def test_an_image_that_shares_no_clear_pixel_with_the_reference_was_not_tested() -> None:
+    grid = site_grid(CRS, BOUNDS, 30)
+    values, known = np.full((2, 8, 8), 0.4, np.float32), np.full((2, 8, 8), 0.05, np.float32)
+    values[:, :4], known[:, 4:] = np.nan, np.nan
+    bands, dates = ("blue", "red"), ("2020-03-02", "2020-03-01")
+    assert np.isnan(without_missed_clouds(values, bands, grid, (known, bands, grid), dates)[1])
+    known[:, 4] = 0.38
+    assert without_missed_clouds(values, bands, grid, (known, bands, grid), dates)[1] == 0
+
+
+def test_snow_that_the_site_keeps_is_not_taken_for_cloud() -> None:
+    grid = site_grid(CRS, BOUNDS, 30)
+    values, known = np.full((2, 8, 8), 0.65, np.float32), np.full((2, 8, 8), 0.05, np.float32)
+    bands, snow = ("blue", "red"), np.zeros((8, 8), bool)
+    snow[2:] = True
+    dates = "2020-03-02", "2020-03-01"
+    kept, missed = without_missed_clouds(values, bands, grid, (known, bands, grid), dates, snow)
+    np.testing.assert_array_equal(np.isnan(kept), np.stack([~snow] * 2))
+    assert missed == 0.25
 
 
 def test_the_longer_ago_the_reference_is_the_larger_a_jump_must_be() -> None:

@@ -22,7 +22,7 @@ rule fit_bandpass:
     params:
         code=code("ard_bandpass"),
         pairs=bandpass_pairs,
-        site=site_keys(*READING, "coregistration", "bandpass"),
+        site=site_keys(*READING, "coregistration", "bandpass", "reference"),
         sensor=sensor_entry,
         bands=sensor_bands,
     script:

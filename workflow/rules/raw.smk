@@ -21,7 +21,7 @@ checkpoint find_scenes:
         "../../envs/geo.yaml"
     resources:
         mem_mb=memory,
-        runtime=runtime,
+        runtime=search_runtime,
         downloads=downloads,
     params:
         code=code("stfuse/harmonisation/scenemask"),

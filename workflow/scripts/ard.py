@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from stfuse.ard import merge_day
+from stfuse.ard import merge_day, snow_of_day
 from stfuse.bands import BACKSCATTER
 from stfuse.grid import site_grid
 from stfuse.harmonisation.bandpass import apply_lines
@@ -83,9 +83,10 @@ def make_ard(
     if lines:
         values = apply_lines(values, bands, lines)
     date = image.stem
-    missed = 0.0
+    missed = float("nan")
     if known and reference:
-        values, missed = without_missed_clouds(values, bands, grid, known, (date, reference.stem))
+        snow = snow_of_day(native, grid, shift)
+        values, missed = without_missed_clouds(values, bands, grid, known, (date, reference.stem), snow)
     if backscatter:
         values = to_decibels(values)
     row = {
@@ -95,7 +96,7 @@ def make_ard(
         "masks": tell(native, "masks"), "nbar": tell(native, "nbar"), **_match_facts(match, shift),
         "bandpass": " ".join(f"{band}:{lines[band]['rule']}" for band in bands) if lines else "none",
         "encoding": tell(native, "encoding"),
-        "invalid": f"{max(s.invalid for s in native):.4f}", "missed_cloud": f"{missed:.4f}",
+        "invalid": f"{max(s.invalid for s in native):.4f}", "missed_cloud": _number(missed),
         "brightness": _brightness(values, bands), "notes": _unmoved(alone, known is not None, match),
     }  # fmt: skip
     tags = {"REFERENCE": reference.stem} if reference else {}

@@ -74,8 +74,10 @@ def _rows(pair: dict[str, Any], sensors: dict[str, dict[str, Any]], site: dict[s
         _delivered(pair["reference_scenes"], bands, sensors[site["reference"]], site),
     )
     delivered, made = on_coarser([before, (read_image(pair["image"]), read_image(pair["reference"]))], bands)
-    others = [_without(line, day, sensor, band) for line, band in zip(lines, bands, strict=True)]
-    anew = adjusted_anew(made[0], lines, others), made[1]
+    expected = [published(sensor, band, site["reference"]) for band in bands]
+    anew = [line.as_dict() for line in without_date(lines, day, expected)]
+    others = [new if _took_part(line, day) else line for line, new in zip(lines, anew, strict=True)]
+    left_out = adjusted_anew(made[0], lines, others), made[1]
     labels = {
         "site": site["name"], "sensor": sensor["name"], "reference": site["reference"], "date": day,
         "reference_date": other, "days": (date.fromisoformat(day) - date.fromisoformat(other)).days,
@@ -85,7 +87,7 @@ def _rows(pair: dict[str, Any], sensors: dict[str, dict[str, Any]], site: dict[s
     for i, (band, line) in enumerate(zip(bands, lines, strict=True)):
         fitted = _took_part(line, day)
         stages = {"before": ("", delivered), "after": (line["rule"], made)}
-        stages |= {"left_out": (others[i]["rule"], anew)} if fitted else {}
+        stages |= {"left_out": (others[i]["rule"], left_out)} if fitted else {}
         for stage, (rule, (observed, known)) in stages.items():
             told = {"band": band, "stage": stage, "rule": rule, "fitted": int(fitted)}
             rows.append(labels | told | _numbers(compare(observed[i], known[i])))
@@ -96,11 +98,6 @@ def _rows(pair: dict[str, Any], sensors: dict[str, dict[str, Any]], site: dict[s
 def _numbers(found: Agreement) -> dict[str, Any]:
     """For the table; empty where a number is not known."""
     return {k: v if k == "n" else f"{v:.5f}" if np.isfinite(v) else "" for k, v in asdict(found).items()}
-
-
-def _without(line: dict[str, Any], day: str, sensor: dict[str, Any], band: str) -> dict[str, Any]:
-    """A band's line had it not seen a day; the same where it did not."""
-    return without_date(line, day, published(sensor, band)).as_dict() if _took_part(line, day) else line
 
 
 def _took_part(line: dict[str, Any], day: str) -> bool:

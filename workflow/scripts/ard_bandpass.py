@@ -10,7 +10,7 @@ import numpy as np
 from stfuse.ard import merge_day
 from stfuse.errors import InputError
 from stfuse.grid import degrade, site_grid
-from stfuse.harmonisation.bandpass import Line, Pair, fit_bands, published, spread_within
+from stfuse.harmonisation.bandpass import Line, Pair, day_lines, lines_of, published, spread_within
 from stfuse.harmonisation.registration import register, shift_in_units
 from stfuse.harmonisation.screening import without_missed_clouds
 from stfuse.job import job, whole
@@ -23,14 +23,15 @@ logger = logging.getLogger("stfuse.ard_bandpass")
 def fit_bandpass(
     pairs: list[dict[str, Any]], sensor: dict[str, Any], site: dict[str, Any], bands: list[str], out: Path
 ) -> None:
-    """Write ``{band: {slope, offset, rule, n, r, why, slope_error, offset_error, days}}``, see `bandpass.Line`.
+    """Write ``{band: {slope, offset, rule, n, r, why, slope_error, offset_error, days, weight}}``, see `bandpass.Line`.
 
     Parameters
     ----------
     pairs : list of {"scenes": [raw folders], "reference": image}
         Days on which both sensors saw the site. Used by ``bandpass: fit`` only.
     sensor, site
-        Contents of their config files, with `name`; ``site["bandpass"]`` is fit, published or none.
+        Contents of their config files, with `name`; ``site["bandpass"]`` is fit, published or none;
+        ``site["reference"]`` is the sensor that the lines lead to.
     bands : list of str
     out : Path
 
@@ -44,11 +45,12 @@ def fit_bandpass(
         raise InputError(f"bandpass: {choice} is unknown", f"write fit, published or none in {site['name']}.yaml")
     lines = {band: Line(1.0, 0.0, "identity") for band in bands}
     if choice != "none":
-        lines = {band: published(sensor, band) for band in bands}
+        lines = {band: published(sensor, band, site["reference"]) for band in bands}
     if choice == "fit":
-        read = [_read_pair(pair, sensor, site, bands) for pair in pairs]
+        # Line by line: all images of a full tile would not fit into memory.
+        days = [day_lines(_read_pair(pair, sensor, site, bands)) for pair in pairs]
         names = [scene_date(Path(pair["scenes"][0])) for pair in pairs]
-        lines = dict(zip(bands, fit_bands(read, names, list(lines.values())), strict=True))
+        lines = dict(zip(bands, lines_of(days, names, list(lines.values())), strict=True))
         for band, line in lines.items():
             told = (
                 band,
@@ -57,10 +59,11 @@ def fit_bandpass(
                 line.offset,
                 line.slope_error,
                 line.offset_error,
+                line.weight,
                 list(line.days),
                 line.why,
             )
-            logger.info("%s: %s, slope %.4f, offset %.4f, errors %s and %s, dates %s; %s", *told)
+            logger.info("%s: %s, slope %.4f, offset %.4f, errors %s and %s, weight %s, dates %s; %s", *told)
     with whole(out) as part:
         part.write_text(json.dumps({band: line.as_dict() for band, line in lines.items()}, indent=1) + "\n")
 

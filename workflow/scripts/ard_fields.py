@@ -86,8 +86,12 @@ def make_fields(
 def _raster(path: Path, grid: GeoBox) -> IntArray | None:
     """A map's values on the site's grid, None where it lies elsewhere."""
     values, source = read_stored(path)
-    moved = regrid(values.astype(np.float32), source, grid, "nearest")
-    return np.asarray(np.nan_to_num(moved), np.int32) if np.isfinite(moved).any() else None
+    # Numbers above 2^24 merge in single precision: what is moved is the place of each in the list of all.
+    numbers, places = np.unique(values, return_inverse=True)
+    moved = regrid(places.reshape(values.shape).astype(np.float32), source, grid, "nearest")
+    found = numbers[np.nan_to_num(moved).astype(np.intp)]
+    seen = np.isfinite(moved) & np.isfinite(found)
+    return np.where(seen, found, 0).astype(np.int32) if seen.any() else None
 
 
 def _pieces(folders: Sequence[Path], grid: GeoBox) -> tuple[IntArray | None, dict[int, str]]:

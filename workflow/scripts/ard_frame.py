@@ -4,7 +4,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from stfuse.ard import NativeScene, merge_day
+import numpy as np
+
+from stfuse.ard import merge_day
 from stfuse.grid import site_grid
 from stfuse.harmonisation.frame import Shift, mean_frame
 from stfuse.harmonisation.registration import register, register_bands, shift_in_units
@@ -37,17 +39,18 @@ def make_frame(
         If a scene is missing or damaged.
     """
     grid = site_grid(site["crs"], tuple(site["bounds"]), sensor["resolution"])
-    compared = [band for band, _ in register_bands(bands, bands)]
+    # Of two near infrared bands the one with smaller pixels: within one sensor their spectra are no matter.
+    fine = [band for band in bands if band != "nir08" or sensor["bands"]["nir08"] <= sensor["bands"].get("nir", np.inf)]
+    compared = [band for band, _ in register_bands(fine, fine)]
     dates = sorted(scenes)
-    # Native images are two bands each; their moved ones are made anew each time, by one resampling.
-    native: list[list[NativeScene]] = [read_native(scenes[date], compared, sensor, site) for date in dates]
 
     def look(i: int, shift: Shift) -> FloatArray:
-        return merge_day(native[i], grid, shift)
+        # Read anew each time: sixteen full tiles would not fit into memory.
+        return merge_day(read_native(scenes[dates[i]], compared, sensor, site), grid, shift)
 
-    def lie(image: FloatArray, frame: FloatArray) -> Shift:
-        known = frame, compared, grid
-        return shift_in_units(register(image, compared, grid, known, site.get("coregistration", "ecc")), grid)
+    def lie(image: FloatArray, frame: FloatArray) -> Shift | None:
+        match = register(image, compared, grid, (frame, compared, grid), site.get("coregistration", "ecc"))
+        return shift_in_units(match, grid) if match and match.accepted else None
 
     frame, shifts = mean_frame(look, len(dates), lie)
     for date, shift in zip(dates, shifts, strict=True):

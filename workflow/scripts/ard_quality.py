@@ -15,6 +15,7 @@ from stfuse.grid import degrade, site_grid
 from stfuse.harmonisation.quality import Standing, standing
 from stfuse.job import job, whole
 from stfuse.raster import REMAKE, read_image
+from stfuse.task import FloatArray
 
 logger = logging.getLogger("stfuse.ard_quality")
 
@@ -47,9 +48,10 @@ def collect(rows: list[Path], out: Path, images: Sequence[Path] = ()) -> None:
         raise InputError(f"There is no image to collect in {out}", "see that the site's scenes.csv keeps some scenes")
     read = [row | {"suspect": "", "doubtful": ""} for path in rows for row in _rows(path)]
     if images:
-        pairs = list(zip(read, images, strict=True))
+        pairs = sorted(zip(read, images, strict=True), key=_by_date)
+        cells = Cells(images)
         for sensor in sorted({row["sensor"] for row in read}):
-            _judge(sensor, pairs)
+            _judge(sensor, pairs, cells)
     read.sort(key=itemgetter("sensor", "date"))
     _tell(read)
     with whole(out) as part, part.open("w", newline="") as joined:
@@ -66,11 +68,27 @@ def _rows(path: Path) -> list[Row]:
         raise InputError(f"{path} cannot be read ({error})", REMAKE) from error
 
 
-def _judge(sensor: str, read: list[tuple[Row, Path]]) -> None:
+class Cells:
+    """Images as means over cells; each is read once, however many sensors it helps to judge."""
+
+    def __init__(self, images: Sequence[Path]) -> None:
+        self.headers = {image: _header(image) for image in images}
+        self._wanted = {band for names, _ in self.headers.values() for band in _roles(names).values()}
+        self._means: dict[tuple[Path, GeoBox], dict[str, FloatArray]] = {}
+
+    def of(self, image: Path, bands: Sequence[str], cells: GeoBox) -> FloatArray:
+        """Means of an image's bands, shape (band, cell y, cell x)."""
+        if (image, cells) not in self._means:
+            held = [band for band in self.headers[image][0] if band in self._wanted]
+            values, _, source = read_image(image, held)
+            self._means[image, cells] = dict(zip(held, degrade(values, source, cells), strict=True))
+        return np.stack([self._means[image, cells][band] for band in bands])
+
+
+def _judge(sensor: str, read: list[tuple[Row, Path]], means: Cells) -> None:
     """Fill in the two columns of a sensor's rows, by its images and those of sensors that see as finely."""
-    read = sorted(read, key=_by_date)
     own = [(row, image) for row, image in read if row["sensor"] == sensor]
-    names, grid = _header(own[0][1])
+    names, grid = means.headers[own[0][1]]
     wanted = _roles(names)
     if not wanted:
         return
@@ -79,11 +97,10 @@ def _judge(sensor: str, read: list[tuple[Row, Path]]) -> None:
     cells = site_grid(str(grid.crs), tuple(grid.boundingbox.bbox), cell)
     stack, days, tested = [], [], []
     for row, image in read:
-        has, fine = _header(image)
+        has, fine = means.headers[image]
         if row["sensor"] != sensor and (not set(wanted.values()) <= set(has) or abs(fine.resolution.x) > cell):
             continue
-        values, _, source = read_image(image, list(wanted.values()))
-        stack.append(degrade(values, source, cells))
+        stack.append(means.of(image, list(wanted.values()), cells))
         days.append(date.fromisoformat(row["date"]).toordinal())
         tested.append(row["sensor"] == sensor)
     found = standing(np.stack(stack), np.array(days), list(wanted), np.array(tested))

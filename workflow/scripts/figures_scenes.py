@@ -62,8 +62,8 @@ def draw_scenes(
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        # Names such as "nan" or "NA" are names, and only empty cells are empty.
-        return pd.read_csv(path, keep_default_na=False, na_values=[""])
+        # Names such as "nan", "NA" or "20200101" are names, and only empty cells are empty.
+        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"scene": str, "scenes": str})
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as a table ({error})", REMAKE) from error
 

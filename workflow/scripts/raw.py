@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from stfuse.acquisition.access import read_text, unsigned
+from stfuse.acquisition.access import FROM_NET, read_text, unsigned
 from stfuse.acquisition.digests import sha256_of
 from stfuse.acquisition.download import Window, bring, is_remote, settle
 from stfuse.acquisition.manifest import find_item, read_items
@@ -35,6 +35,8 @@ MARGIN = 4  # pixels around the site: room for the shift and the resampling kern
 GROUND_MARGIN = 2000  # metres around the site where pixels are looked at, when they must tell the offset
 AT_ONCE = 4  # bands read at a time, unless the archive bears another number
 OF_THE_ARCHIVE = ("alternate", "file:checksum", "file:size", "stfuse:band")  # what is not so of the files beside it
+
+OF_THE_SEARCH = ("stfuse:sensors", "stfuse:kept", FROM_NET)  # what is not so of an item whose files lie beside it
 
 Item = dict[str, Any]
 
@@ -73,7 +75,8 @@ def fetch(
     InputError
         If the item lacks a band, a file cannot be read, or its encoding cannot be told.
     """
-    item = find_item(items, safe_name(scene, "A scene"), sensor)
+    listed = read_items(items)
+    item = find_item(listed, safe_name(scene, "A scene"), sensor)
     mask = mask_of(item, sensor, site)
     masks = mask_bands({"mask": mask})
     wanted = dict.fromkeys([*bands, *ground_bands({"mask": mask}), *masks])
@@ -85,7 +88,7 @@ def fetch(
         stored = {band: encodings.find(asset).as_dict() for band, asset in assets.items() if band not in masks}
         encodings.check(part, assets)
         window = partial(_window, site=site)
-        facts = facts_of(item, sensor, site=site, read=read_text, window=window, others=read_items(items))
+        facts = facts_of(item, sensor, site=site, read=read_text, window=window, others=listed)
         _write_json(part / "item.json", _kept(item, assets))
         _write_json(part / "scene.json", {**facts, "mask": mask, "bands": stored})
         settle(part, assets)
@@ -174,7 +177,7 @@ def _kept(item: Item, assets: dict[str, Item]) -> Item:
         band: {key: entry for key, entry in asset.items() if key not in OF_THE_ARCHIVE} | {"href": f"./{band}.tif"}
         for band, asset in assets.items()
     }
-    kept = {key: entry for key, entry in item.items() if key != "stfuse:sensors"}
+    kept = {key: entry for key, entry in item.items() if key not in OF_THE_SEARCH}
     return unsigned({**kept, "assets": beside, "links": []})
 
 

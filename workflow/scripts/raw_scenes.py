@@ -3,22 +3,22 @@
 import csv
 import logging
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from stfuse.acquisition.access import is_url
 from stfuse.acquisition.archives import SHEET, Source, with_own
 from stfuse.acquisition.finding import find
+from stfuse.acquisition.kept import Kept, Look
+from stfuse.acquisition.looking import Key, look_at_all
 from stfuse.acquisition.manifest import write_items
 from stfuse.acquisition.scenes import Scene, cloud_cover, find_asset, orbit, superseded, track
 from stfuse.checks import NAME
-from stfuse.errors import InputError
+from stfuse.errors import InputError, NotNowError
 from stfuse.harmonisation.masks import BoolArray, mask_bands, site_flags
 from stfuse.harmonisation.scenemask import mask_of, scene_over_site
 from stfuse.job import job, whole
@@ -33,14 +33,21 @@ COLUMNS = (
     "archive", "cloud_cover",
 )  # fmt: skip
 MARGIN = 2  # mask pixels around the site, so that a cloud just outside is widened into it
-TOLD = 25  # scenes between two lines in the log
+KEPT = ".looks"
+"""A hidden folder beside the table, which outlives it."""
+JUDGING = {"name", "period", "min_clear", "max_cloud", "exclude"}
+"""Settings of a site on which no look depends."""
 
 Sources = str | Mapping[str, Sequence[Source | Mapping[str, Any]]]
-Key = tuple[str, str, str]
 
 
 def find_scenes(
-    sources: Sources, site: dict[str, Any], sensors: dict[str, dict[str, Any]], scenes: Path, items: Path
+    sources: Sources,
+    site: dict[str, Any],
+    sensors: dict[str, dict[str, Any]],
+    scenes: Path,
+    items: Path,
+    code: str = "",
 ) -> None:
     """List every scene of the site's period, judged by its mask over the site alone; without a mask, by its data.
 
@@ -65,22 +72,32 @@ def find_scenes(
     items : Path
         The STAC ItemCollection to write; links unsigned, relative to it where the catalogue is local.
 
+    code : str
+        A digest of the code that reads masks: looks by other code are of no use.
+
+    What scenes on the net show is kept beside the table in the hidden folder ``.looks``, as are the archives' answers:
+    a search that was stopped goes on, and one with other wishes (`min_clear`, `max_cloud`, `exclude`, `period`) reads
+    only scenes that no search has read.
+
     Raises
     ------
+    NotNowError
+        If an archive does not answer now, or does not hand out a scene; then no table is written.
     InputError
         If the catalogue cannot be read, or a sensor has no scene over the site in the period, or none clear enough.
     """
     archives = {name: _sources_of(sources, name) for name in sensors}
     known = {name: with_own(s) if any(a.kind == SHEET for a in archives[name]) else s for name, s in sensors.items()}
+    folder = scenes.parent / KEPT
     found: dict[str, list[Scene]] = {}
     rows: dict[str, list[dict[str, Any]]] = {}
     kept: dict[str, list[Scene]] = {}
     named = {name for name, s in known.items() if any("ids_from" in entry for entry in s["collections"].values())}
     # Sensors whose items are named by those of others come after them. What cannot be found is said before any is read.
     for names in ([name for name in known if name not in named], [name for name in known if name in named]):
-        found |= {name: find(known[name], site, archives[name], kept) for name in names}
+        found |= {name: find(known[name], site, archives[name], kept, Kept(folder)) for name in names}
         for name in names:
-            rows[name] = _judge(found[name], site, known[name], archives[name])
+            rows[name] = _judge(found[name], site, known[name], archives[name], folder, code)
             _require_clear(site, rows[name])
             good = {(row["archive"], row["collection"], row["scene"]) for row in rows[name] if row["kept"]}
             kept[name] = [scene for scene in found[name] if scene.key in good]
@@ -88,7 +105,8 @@ def find_scenes(
         table = csv.DictWriter(out, COLUMNS, lineterminator="\n")
         table.writeheader()
         table.writerows(row for name in sensors for row in rows[name])
-    write_items(items, (scene for name in sensors for scene in found[name]))
+    every, good_ones = ([scene for name in sensors for scene in some[name]] for some in (found, kept))
+    write_items(items, every, good_ones)
 
 
 def _sources_of(sources: Sources, sensor: str) -> list[Source]:
@@ -96,25 +114,27 @@ def _sources_of(sources: Sources, sensor: str) -> list[Source]:
     return [one if isinstance(one, Source) else Source.of(one) for one in given]
 
 
-@dataclass(frozen=True)
-class _Look:
-    """What a scene shows of the site: why it cannot serve, if so, else where it is clear, and the share it covers."""
-
-    reason: str
-    covered: float = 0.0
-    clear: BoolArray | None = None
-
-    @property
-    def share(self) -> float:
-        return 0.0 if self.clear is None else float(self.clear.mean())
-
-
 def _judge(
-    scenes: list[Scene], site: dict[str, Any], sensor: dict[str, Any], archives: Sequence[Source]
+    scenes: list[Scene],
+    site: dict[str, Any],
+    sensor: dict[str, Any],
+    archives: Sequence[Source],
+    folder: Path,
+    code: str,
 ) -> list[dict[str, Any]]:
-    refused = _refused(scenes, site, sensor, [archive.name for archive in archives])
-    looks = _looks([scene for scene in scenes if scene.key not in refused], site, sensor, archives)
-    looks |= {key: _Look(reason) for key, reason in refused.items()}
+    """Rows of one sensor's scenes. Where a scene cannot be read, its next best copy is looked at in its place."""
+    depends = {key: value for key, value in site.items() if key not in JUDGING}
+    kept = Kept(folder, [depends, sensor, MARGIN, code])
+    looks: dict[Key, Look] = {}
+    while True:
+        readable = [scene for scene in scenes if scene.key not in looks or not looks[scene.key].error]
+        refused = _refused(readable, site, sensor, [archive.name for archive in archives])
+        new = [scene for scene in readable if scene.key not in refused and scene.key not in looks]
+        if not new:
+            break
+        looks |= look_at_all(new, lambda scene: _look(scene, site, sensor), archives, kept)
+    _require_readable(site, scenes, looks)
+    looks |= {key: Look(reason) for key, reason in refused.items()}
     rows = []
     for _, group in groupby(scenes, key=lambda scene: scene.date):
         day = list(group)
@@ -122,7 +142,13 @@ def _judge(
         if sensor.get("quantity") == "backscatter":
             seen = _one_track(day, seen)
         rows += _judge_day(day, seen, float(site["min_clear"]))
+    for day in sorted(_excluded(site, sensor) - {scene.date for scene in scenes}):
+        logger.warning("`exclude:` names %s of %s, but no scene has that date", day, sensor["name"])
     return rows
+
+
+def _excluded(site: dict[str, Any], sensor: dict[str, Any]) -> set[str]:
+    return {str(day) for day in (site.get("exclude") or {}).get(sensor["name"], [])}
 
 
 def _refused(scenes: list[Scene], site: dict[str, Any], sensor: dict[str, Any], archives: list[str]) -> dict[Key, str]:
@@ -131,7 +157,7 @@ def _refused(scenes: list[Scene], site: dict[str, Any], sensor: dict[str, Any], 
     for key, best in superseded(scenes, sensor["collections"], archives).items():
         other = f"in another archive too, {best.id} in {best.archive}"
         refused[key] = other if best.archive != key[0] else f"replaced by another processing, {best.id}"
-    excluded = {str(date) for date in (site.get("exclude") or {}).get(sensor["name"], [])}
+    excluded = _excluded(site, sensor)
     most, names = float(site.get("max_cloud", 100)), set[str]()
     for scene in scenes:
         cloud, wanted = cloud_cover(scene.item), sensor.get("orbit", "any")
@@ -147,33 +173,10 @@ def _refused(scenes: list[Scene], site: dict[str, Any], sensor: dict[str, Any], 
             refused[scene.key] = "another scene has the same name"
         if scene.key not in refused:
             names.add(scene.id)
-    for date in sorted(excluded - {scene.date for scene in scenes}):
-        logger.warning("`exclude:` names %s of %s, but no scene has that date", date, sensor["name"])
     return refused
 
 
-def _looks(
-    scenes: list[Scene], site: dict[str, Any], sensor: dict[str, Any], archives: Sequence[Source]
-) -> dict[Key, _Look]:
-    """What the scenes show, several read at a time, as many as each archive bears."""
-    # A pool each: threads that wait for one archive must not keep another waiting.
-    pools = {archive.name: ThreadPoolExecutor(archive.at_once) for archive in archives}
-    looks = {}
-    try:
-        futures = [pools[scene.archive].submit(_look, scene, site, sensor) for scene in scenes]
-        # disable=None: no bar where nobody watches.
-        bar = tqdm(futures, unit="scene", desc=f"look at {sensor['name']}", disable=None)
-        for number, (scene, future) in enumerate(zip(scenes, bar, strict=True), start=1):
-            looks[scene.key] = future.result()
-            if number % TOLD == 0 or number == len(scenes):
-                logger.info("%s: %s of %s scenes looked at", sensor["name"], number, len(scenes))
-    finally:
-        for pool in pools.values():
-            pool.shutdown(cancel_futures=True)
-    return looks
-
-
-def _one_track(day: list[Scene], looks: list[_Look]) -> list[_Look]:
+def _one_track(day: list[Scene], looks: list[Look]) -> list[Look]:
     """The looks of a day with all refused but those from the one orbit that covers most of the site together."""
     seen: dict[str, BoolArray] = {}
     for scene, look in zip(day, looks, strict=True):
@@ -190,7 +193,7 @@ def _one_track(day: list[Scene], looks: list[_Look]) -> list[_Look]:
     ]
 
 
-def _judge_day(day: list[Scene], looks: list[_Look], min_clear: float) -> list[dict[str, Any]]:
+def _judge_day(day: list[Scene], looks: list[Look], min_clear: float) -> list[dict[str, Any]]:
     """Rows of the scenes of one day."""
     parts = [look.clear for look in looks if look.clear is not None and not look.reason]
     together = float(np.logical_or.reduce(parts).mean()) if parts else 0.0
@@ -210,7 +213,7 @@ def _judge_day(day: list[Scene], looks: list[_Look], min_clear: float) -> list[d
     return rows
 
 
-def _look(scene: Scene, site: dict[str, Any], sensor: dict[str, Any]) -> _Look:
+def _look(scene: Scene, site: dict[str, Any], sensor: dict[str, Any]) -> Look:
     mask = mask_of(scene.item, sensor, site)
     bounds = tuple(site["bounds"])
     try:
@@ -224,22 +227,35 @@ def _look(scene: Scene, site: dict[str, Any], sensor: dict[str, Any]) -> _Look:
         # A user's own catalogue can be mended; of an archive's one item must not stop the search.
         if mask and not any(is_url(asset["href"]) for asset in scene.item["assets"].values()):
             raise
-        return _Look(error.found)
+        return Look(error.found, error=error)
     try:
         wanted = assets if mask else dict(list(assets.items())[:1])
         read = {band: read_asset(asset, scene.item, bounds, site["crs"], MARGIN) for band, asset in wanted.items()}
+    except NotNowError:
+        raise
     except InputError as error:
         if not is_url(first["href"]):
             raise
         # Archives on the net have dead links; one must not stop the search.
         logger.warning("%s: %s", scene.id, error.found)
-        return _Look(f"its {'mask' if mask else 'data'} cannot be read or does not cover the site")
+        return Look(f"its {'mask' if mask else 'data'} cannot be read or does not cover the site", error=error)
     if mask:
         covered, clear = scene_over_site(mask, {band: (values, grid) for band, (values, grid, _) in read.items()}, site)
     elif encoding:
         values, grid, _ = next(iter(read.values()))
         covered = clear = site_flags(np.isfinite(decode(values, encoding)), grid, site["crs"], bounds)
-    return _Look("" if covered.any() else "no data over the site", float(covered.mean()), clear)
+    return Look("" if covered.any() else "no data over the site", float(covered.mean()), clear)
+
+
+def _require_readable(site: dict[str, Any], scenes: list[Scene], looks: Mapping[Key, Look]) -> None:
+    errors = [look.error for look in looks.values() if look.error]
+    if errors and len(errors) == len(looks):
+        archives = ", ".join(dict.fromkeys(scene.archive for scene in scenes if scene.key in looks))
+        raise InputError(
+            f"None of the {len(looks)} scenes of {scenes[0].sensor} that {archives} has over site {site['name']} can "
+            f"be read. The first: {errors[0].found}",
+            errors[0].cure,
+        )
 
 
 def _require_clear(site: dict[str, Any], rows: list[dict[str, Any]]) -> None:
@@ -262,4 +278,5 @@ if __name__ == "__main__":
             sensors=snakemake.params.sensors,
             scenes=Path(snakemake.output.scenes),
             items=Path(snakemake.output.index),
+            code=snakemake.params.code,
         )

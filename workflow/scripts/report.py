@@ -149,8 +149,8 @@ def _is_listing(path: Path) -> bool:
 def _listing(path: Path) -> Facts:
     """A table with a look of its own, whole."""
     try:
-        # Only empty cells are empty: a sensor might be called "nan".
-        table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        # Only empty cells are empty: a sensor might be called "nan", and a scene "020200101".
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"scene": str})
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as a table ({error})", REMAKE) from error
     facts = {k: v for k, v in _table(path).items() if k in ("caption", "file", "src")}

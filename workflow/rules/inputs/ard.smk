@@ -63,15 +63,19 @@ def frame_files(wildcards):
 
 
 def frame_memory(wildcards, attempt):
-    """Megabytes: two bands of every image are held as delivered."""
-    return attempt * int(1500 + 200 * megapixels(wildcards))
+    """Megabytes: two bands of one image and of the mean are held."""
+    return attempt * int(1500 + 100 * megapixels(wildcards))
 
 
 def frame_image(wildcards):
     """What images of the reference sensor are laid on, where their site asks for it and enough of them are clear."""
     site = SITES[wildcards.site]
-    asked = site["frame"] == "mean" and site["coregistration"] != "none" and wildcards.sensor == site["reference"]
-    if not asked or not {"red", "nir", "nir08"} & set(reference_bands(wildcards)):
+    asked = site["frame"] == "mean" and site["coregistration"] != "none"
+    if (
+        not asked
+        or wildcards.sensor != site["reference"]
+        or not {"red", "nir", "nir08"} & set(reference_bands(wildcards))
+    ):
         return []
     return [f"results/ard/{site['name']}/frame.tif"] if len(open_references(site["name"])) >= 3 else []
 

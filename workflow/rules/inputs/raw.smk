@@ -1,6 +1,8 @@
 # The files and settings of the rules in ../raw.smk.
 
-from stfuse.acquisition.archives import SHEET, archive_names, catalogs_of, check_catalogs, check_collections, with_own
+from stfuse.acquisition.archives import SHEET, archive_names, catalogs_of, check_catalogs, check_collections
+from stfuse.acquisition.archives import require_no_secret, with_own
+from stfuse.redaction import redacted
 
 
 def archives_there():
@@ -17,16 +19,20 @@ def map_place(name, settings):
 
 
 MAP_PLACES = {name: map_place(name, settings) for name, settings in MAPS.items()}
-for site in (*SITES.values(), *MAP_PLACES.values()):
+PLACES = [*SITES.values(), *MAP_PLACES.values()]
+for site in PLACES:
     check_catalogs(site, archives_there())
 for sensor in SENSORS.values():
     check_collections(sensor)
-ARCHIVES = {name: checked("archives", name) for name in archive_names((*SITES.values(), *MAP_PLACES.values()))}
+ARCHIVES = {name: checked("archives", name) for name in archive_names(PLACES, archives_there())}
+for name, archive in ARCHIVES.items():
+    require_no_secret(archive["url"], f"config/archives/{name}.yaml: `url:`")
+require_no_secret(config["scenes"], "`scenes:` of the main config")
 
 
 def located(where, what):
     """A path or URL of the user's, "{data}" filled in; a relative path counts from here, else from the Snakefile."""
-    where = where.format(data=config["data"])
+    where = where.replace("{data}", config["data"])
     if "://" in where:
         return where
     found = [path for path in (Path(where), Path(workflow.basedir) / where) if path.exists()]
@@ -43,8 +49,7 @@ def source_of(where, site):
     if where in ARCHIVES:
         facts = {key: value for key, value in ARCHIVES[where].items() if key not in ("title", "url")}
         return facts | {"href": located(ARCHIVES[where]["url"], f"Archive {where}")}
-    # A key in an address belongs into no table.
-    return {"name": where.split("?")[0], "href": located(where, f"Catalogue of site {site['name']}")}
+    return {"name": redacted(where), "href": located(where, f"Catalogue of site {site['name']}")}
 
 
 def sources_at(site):
@@ -78,10 +83,21 @@ def downloads(wildcards):
     return int("simulated" not in SITES[wildcards.site])
 
 
+def search_runtime(wildcards, attempt):
+    """Minutes: a look at a scene takes seconds, and every sensor may have one on every day; more at each attempt. One
+    that was stopped goes on where it was."""
+    first, last = map(str, SITES[wildcards.site]["period"])
+    looks = (plan.days_between(first, last) + 1) * len(site_sensors(wildcards))
+    return runtime(wildcards, attempt) + attempt * looks // 10
+
+
 def reads_at_once(wildcards):
-    """Bands of a scene that are read at a time: what the site's archives bear, shared by the scenes fetched at a time."""
+    """Bands of a scene that are read at a time: what the site's archives bear, shared by the scenes fetched at a time.
+
+    Those are the limit in force, which the command line may have set higher than the config.
+    """
     sources = sources_at(SITES[wildcards.site])[wildcards.sensor]
-    return max(1, min(source.get("at_once", 4) for source in sources) // config["downloads"])
+    return max(1, min(source.get("at_once", 4) for source in sources) // workflow.global_resources["downloads"].value)
 
 
 def fetched_sensor(wildcards):

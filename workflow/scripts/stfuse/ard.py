@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from stfuse.grid import Kernel, regrid
-from stfuse.harmonisation.masks import BoolArray, Kind, Snow, carry
+from stfuse.harmonisation.masks import BoolArray, Kind, Snow, carry, snowy
 from stfuse.harmonisation.nbar import Correction
 from stfuse.harmonisation.scenemask import Aids, usable
 from stfuse.products.stored import Encoding, decode
@@ -71,6 +71,8 @@ class NativeScene:
         Share of the pixels called clear whose number is invalid or value implausible, over all bands.
     resampling : {"sharp", "bilinear"}
         How it is to be interpolated, see `to_grid`.
+    snow : ndarray, shape (y, x), bool, optional
+        Snow that the site keeps, on the mask's grid; None where it keeps none.
     told : mapping
         What the quality table says of it: ``id``, ``platform``, ``encoding``, ``masks``, ``nbar``.
     """
@@ -79,6 +81,7 @@ class NativeScene:
     clear: tuple[BoolArray, GeoBox]
     invalid: float
     resampling: Resampling = "sharp"
+    snow: BoolArray | None = None
     told: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -121,7 +124,8 @@ def to_physical(
             nbar.apply(values, grid, band)
         images.append((values, grid))
     kernel: Resampling = "bilinear" if quantity == "backscatter" else resampling
-    return NativeScene(images, (clear, mask_grid), bad / looked if looked else 0.0, kernel)
+    kept = snowy(scene.mask[0], scene.kind) if snow == "keep" and scene.mask and scene.kind else None
+    return NativeScene(images, (clear, mask_grid), bad / looked if looked else 0.0, kernel, kept)
 
 
 def _usable(
@@ -210,3 +214,12 @@ def merge(images: Sequence[FloatArray]) -> FloatArray:
 def merge_day(scenes: Sequence[NativeScene], target: GeoBox, shift: tuple[float, float] = (0.0, 0.0)) -> FloatArray:
     """All scenes of one day as one image (band, y, x) on the site's grid."""
     return merge([to_grid(scene, target, shift) for scene in scenes])
+
+
+def snow_of_day(scenes: Sequence[NativeScene], target: GeoBox, shift: tuple[float, float] = (0.0, 0.0)) -> BoolArray:
+    """Where any scene of a day shows snow that the site keeps, shape (y, x), on the site's grid."""
+    found = np.zeros(target.shape, bool)
+    for scene in scenes:
+        if scene.snow is not None:
+            found |= carry(scene.snow, scene.clear[1], target, shift)
+    return found

@@ -49,7 +49,8 @@ CAPTIONS = {
         "What the archives have over the site, a lane per sensor: how clear each scene is, which are kept, how far "
         "their images were moved onto the reference sensor's, which stand out of their season, and why the others "
         "were dropped. Below: the shifts and what they did for the match, and the lines that bring each band to the "
-        "reference sensor's. The reference sensor itself is neither moved nor adjusted.",
+        "reference sensor's. The reference sensor's own images are laid on the mean of its clear dates (the frame), "
+        "unless the site leaves them where they are; they are not adjusted.",
     ),
     "agreement": (
         "Agreement of the sensors {detail}",

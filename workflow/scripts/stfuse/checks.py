@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from pyproj import CRS
@@ -90,20 +91,32 @@ def unregistered(sensor: Entry, reference: Entry) -> str:
 
 
 def check_site(site: Entry) -> None:
-    """Refuse a site whose grid or sensors make no sense.
+    """Refuse a site whose grid, period or sensors make no sense.
 
     Raises
     ------
     InputError
-        If the CRS is unknown or not in metres, the bounds are reversed, or the reference is none of the sensors.
+        If the CRS is unknown or not in metres, the bounds are reversed, the period has a day that no calendar has or
+        ends before it begins, or the reference is none of the sensors.
     """
     where = f"config/sites/{site['name']}.yaml"
     try:
         require_outline(site["crs"], tuple(site["bounds"]))
     except InputError as error:
         raise InputError(f"{where}: {error.found}", error.cure) from error
+    _require_period(site["period"], where)
     if site["reference"] not in site["sensors"]:
         raise InputError(f"{where}: the reference {site['reference']} is none of its sensors", "add it to `sensors:`")
+
+
+def _require_period(period: Sequence[str], where: str) -> None:
+    cure = 'write `period:` as its first and its last day, e.g. ["2023-03-01", "2023-10-31"]'
+    try:
+        first, last = (date.fromisoformat(day) for day in period)
+    except ValueError as error:
+        raise InputError(f"{where}: `period:` is {list(period)} ({error})", cure) from error
+    if last < first:
+        raise InputError(f"{where}: the period ends on {last}, before it begins on {first}", cure)
 
 
 def check_experiment(experiment: Entry, sites: Mapping[str, Entry], sensors: Mapping[str, Entry]) -> None:

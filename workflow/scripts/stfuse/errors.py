@@ -20,5 +20,12 @@ class InputError(ValueError):
         self.found, self.cure = found, cure
 
 
+class NotNowError(InputError):
+    """What is asked for may be had later: an archive does not answer now, and nothing is known to be wrong.
+
+    No result may rest on it: who leaves something out for an InputError lets this one pass.
+    """
+
+
 class TooLittleError(InputError):
     """There is too little to learn from: a method that learns for each date may do without."""

@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,41 @@ from stfuse.errors import InputError
 from stfuse.redaction import RedactingFormatter, redacted
 
 logger = logging.getLogger("stfuse")
+
+
+class Ending:
+    """Whether a job ends, for threads that wait; it may be set by a signal's handler.
+
+    An `Event` may not: its lock may be held by the very thread that the signal interrupts.
+    """
+
+    LOOK = 0.1  # seconds between two looks of whoever waits
+
+    def __init__(self) -> None:
+        self._ended = False
+
+    def set(self) -> None:
+        """End all waiting."""
+        self._ended = True
+
+    def clear(self) -> None:
+        """Let it be waited again."""
+        self._ended = False
+
+    def is_set(self) -> bool:
+        """Whether the job ends."""
+        return self._ended
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep so long, or until the job ends, and say whether it does."""
+        until = time.monotonic() + seconds
+        while not self._ended and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, self.LOOK))
+        return self._ended
+
+
+STOP = Ending()
+"""Set when a job is ended or fails: none of its threads waits for an archive any more."""
 
 
 @contextmanager
@@ -34,18 +70,43 @@ def job(log: str, threads: int, gpus: int = 0) -> Iterator[None]:
     gpus : int
         The GPUs that Snakemake gave the job. With none, CUDA is hidden, so that the CPU is used.
     """
-    # A cluster ends jobs with SIGTERM; as an exception it lets `whole` clear away what is half-made.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    STOP.clear()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
     _hold_to(threads, gpus)
     _log_to(log)
     try:
         yield
-    except InputError as error:
+    except BaseException as error:
+        STOP.set()
+        _say(error)
+        raise
+
+
+def _end(number: int, _: object) -> None:
+    """End the job as a cluster asks for with SIGTERM, a user with Ctrl-C; an exception lets `whole` clear away.
+
+    Threads are told first: pools are waited for before `job` sees the exception.
+    """
+    STOP.set()
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
+
+
+def _say(error: BaseException) -> None:
+    """Log why a job failed.
+
+    Raises
+    ------
+    SystemExit
+        With the message of what a user can cure, in place of a traceback.
+    """
+    if isinstance(error, InputError):
         logger.error("%s", error)
         sys.exit(f"Error: {redacted(str(error))}")
-    except Exception:
+    if isinstance(error, Exception):
         logger.exception("the job failed")
-        raise
 
 
 def _hold_to(threads: int, gpus: int) -> None:

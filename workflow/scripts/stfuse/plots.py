@@ -43,8 +43,8 @@ COLOURS = {
     "atprk": "#999933", "dstfn": "#332288", "gru_ndvi": "#44AA99", "srcnn_lstm": "#661100",
     "stfdcnn": "#CC79A7", "ddi": "#BBA93C", "carn": "#6699CC",
     # sensors
-    "sentinel2": "#117733", "landsat8": "#882255", "landsat8_pan": "#B0728F", "landsat": "#882255",
-    "modis": "#0072B2", "sentinel1": "#332288", "venus": "#44AA99",
+    "sentinel2": "#117733", "landsat8": "#882255", "landsat8_pan": "#B0728F", "landsat": "#C2185B",
+    "modis": "#0B5FA5", "sentinel1": "#5B4B9A", "venus": "#2F8F83",
 }  # fmt: skip
 SPARE = ("#D55E00", "#009E73", "#CC79A7", "#332288", "#999933", "#44AA99", "#661100", "#6699CC")
 MARKERS = "os^DvPX<>ph*"

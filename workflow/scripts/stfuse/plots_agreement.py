@@ -74,7 +74,9 @@ def _said(table: pd.DataFrame) -> str:
     same = int((dates["days"] == 0).sum())
     reference = str(table["reference"].iloc[0])
     count = f"{len(dates)} pair{'s' * (len(dates) != 1)} of dates with {reference}, {same} of the same day"
-    other = int((dates["registered_to"].astype(str) != dates["reference_date"].astype(str)).sum())
+    # Empty: the image was laid on none.
+    registered = dates["registered_to"].fillna("").astype(str)
+    other = int(((registered != "") & (registered != dates["reference_date"].astype(str))).sum())
     return count + (f"; {other} registered to another date (this one hidden or cloudy)" if other else "")
 
 

@@ -1,4 +1,4 @@
-"""What became of a site's scenes: counts by cause, shifts, match with the reference sensor, bandpass lines."""
+"""What became of a site's scenes: counts by cause, shifts, match with what they are laid on, bandpass lines."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from stfuse.plots import FAINT, INK, SOFT, WIDTH, marker_of, place
 from stfuse.scene_table import IDLE, USED
 
-REGISTERED = 3.0
-"""Inches that `panels` takes."""
+REGISTERED, ROW = 3.0, 0.18
+"""Inches that `panels` takes with up to three rows of marks below it, and each more row."""
 BAR = 0.24
 
 
@@ -51,6 +51,12 @@ def fates(figure: Figure, table: pd.DataFrame, sensors: Sequence[str], colours: 
     axes.set(yticks=range(len(sensors)), yticklabels=sensors, ylim=(len(sensors) - 0.5, -0.5), xlim=(0, most))
     axes.tick_params(left=False)
     axes.set_title("What became of the scenes, in the colours above (number of scenes)")
+
+
+def panels_height(table: pd.DataFrame) -> float:
+    """Inches that `panels` takes: every sensor has a mark for what was moved and one for what was left."""
+    marks = len(table.dropna(subset=["shift_accepted"])[["sensor", "shift_accepted"]].drop_duplicates())
+    return REGISTERED + ROW * max(0, (marks + 1) // 2 - 3)
 
 
 def panels(figure: Figure, table: pd.DataFrame, lines: pd.DataFrame, colours: Mapping[str, str], top: float) -> None:
@@ -113,7 +119,7 @@ def _matches(axes: Axes, moved: pd.DataFrame, colours: Mapping[str, str]) -> Non
     axes.plot([low, 1], [low, 1], color=SOFT, lw=0.8, zorder=0)
     axes.set(xlim=(low, 1.01), ylim=(low, 1.01), aspect="equal", xlabel="before (correlation)", ylabel="after")
     axes.locator_params(nbins=5)
-    axes.set_title("Match with the reference sensor")
+    axes.set_title("Match with what they are laid on")
 
 
 def _groups(moved: pd.DataFrame) -> list[tuple[str, bool, pd.DataFrame]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import matplotlib.dates as mdates
@@ -15,13 +16,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from stfuse.plots import COLOURS, FAINT, INK, SOFT, WIDTH, heading, marker_of, place, styled
-from stfuse.plots_quality import BAR, REGISTERED, fates, panels
+from stfuse.plots_quality import BAR, fates, panels, panels_height
 from stfuse.scene_table import IDLE, UNCLEAR, USED, archive_words, is_suspect
 
 CAUSES = ("#CC79A7", "#56B4E9", "#C9A400", "#7A7A7A", "#3B3B3B")
 CLOUDED = "#D55E00"
 OTHER = "other causes"
-SENSORS = ("#0072B2", "#332288", "#44AA99", "#999933", "#661100", "#AA4499", "#6699CC", "#A6761D")
+SENSORS = ("#999933", "#661100", "#AA4499", "#6699CC", "#A6761D", "#0072B2", "#332288", "#44AA99")
 LEFT, RIGHT = 1.25, 0.25
 """Inches left and right of the panels that run over the whole period."""
 HEAD, LANE, STRIP, GAP = 0.95, 0.9, 0.4, 0.34
@@ -70,7 +71,7 @@ def scenes_figure(
     head = HEAD + LEGEND * math.ceil(len(handles) / 3)
     bars = head + len(sensors) * (LANE + GAP) + len(moved) * (STRIP + 0.08) + 0.4
     below = bars + BAR * len(sensors) + 0.75
-    figure = Figure((WIDTH, below + (REGISTERED if moved or len(lines) else -0.3)))
+    figure = Figure((WIDTH, below + (panels_height(table) if moved or len(lines) else -0.3)))
     note = f"One stem per scene, as high as the clear share of the site. Days below the dashed line ({min_clear:.0%}) "
     note += "are not fetched."
     if table["cloud_cover"].notna().any():
@@ -87,7 +88,8 @@ def scenes_figure(
 
 def sensor_colours(sensors: Sequence[str]) -> dict[str, str]:
     """A colour for each sensor: its own where it has one, else one that no other has."""
-    spare = iter(SENSORS * len(sensors))
+    taken = {COLOURS[sensor] for sensor in sensors if sensor in COLOURS}
+    spare = cycle(colour for colour in SENSORS if colour not in taken)
     return {sensor: COLOURS.get(sensor) or next(spare) for sensor in sensors}
 
 

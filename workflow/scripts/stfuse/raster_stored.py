@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
-from xml.sax.saxutils import escape
+from urllib.parse import urlsplit
 
 import numpy as np
 import rasterio
@@ -20,6 +20,7 @@ from rasterio.windows import Window
 
 from stfuse.acquisition.access import gdal_options, href_of, kind_of
 from stfuse.acquisition.headers import complaints, require_whole
+from stfuse.acquisition.objects import raw_image
 from stfuse.errors import InputError
 from stfuse.job import whole
 from stfuse.raster import REMAKE
@@ -88,7 +89,7 @@ def read_asset(
     def attempt(link: str, again: bool) -> tuple[NDArray[Any], GeoBox, dict[str, Any]]:
         try:
             options = gdal_options(asset, item, again)
-            with complaints() as lost, rasterio.Env(**options), rasterio.open(link) as source:
+            with complaints() as lost, rasterio.Env(**options), _opened(link, asset, item) as source:
                 require_whole(lost)
                 read = _windowed(source, where, bounds, crs, margin, band)
                 require_whole(lost)
@@ -97,6 +98,17 @@ def read_asset(
             raise OSError(_chain(error)) from error
 
     return _from_anywhere(attempt, asset, item)
+
+
+def _opened(link: str, asset: Json, item: Json) -> Any:
+    """The raster; one from the net only as what archives deliver, GeoTIFF or JPEG 2000.
+
+    GDAL's other drivers may follow what a file says to further files, also to local ones.
+    """
+    if kind_of(asset, item) == "local":
+        return rasterio.open(link)
+    jp2 = "jp2" in str(asset.get("type")) or urlsplit(link).path.lower().endswith(".jp2")
+    return rasterio.open(link, driver="JP2OpenJPEG" if jp2 else "GTiff")
 
 
 def _from_anywhere(attempt: Callable[[str, bool], Result], asset: Json, item: Json) -> Result:
@@ -148,18 +160,10 @@ def _windowed(
     return values, grid, stated
 
 
-ROW = 2**16
-RAW = """<VRTDataset rasterXSize="{row}" rasterYSize="{rows}">
-<VRTRasterBand dataType="Byte" band="1" subClass="VRTRawRasterBand">
-<SourceFilename relativetoVRT="0">{path}</SourceFilename>
-<ImageOffset>0</ImageOffset><PixelOffset>1</PixelOffset><LineOffset>{row}</LineOffset>
-</VRTRasterBand></VRTDataset>"""
-
-
 def read_bytes(asset: Json, item: Json, largest: int) -> bytes:
     """A small document in an object store, read by GDAL: it signs and pays as for the rasters beside it.
 
-    GDAL takes the bytes for an image without a header, filled up with zeros behind the file's end.
+    GDAL takes the bytes for an image without a header (`raw_image`), filled up with zeros behind the file's end.
 
     Parameters
     ----------
@@ -176,15 +180,13 @@ def read_bytes(asset: Json, item: Json, largest: int) -> bytes:
     from stfuse.acquisition.asking import PassingError, patiently
 
     where = redacted(href_of(asset))
-    path = escape(f"/vsis3/{href_of(asset).removeprefix('s3://')}")
-    image = RAW.format(row=ROW, rows=largest // ROW + 1, path=path)
-    settings = {"RAW_CHECK_FILE_SIZE": "NO", "GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE": "ALL"}
+    image, settings = raw_image(href_of(asset), largest)
 
     def attempt(_: str, again: bool) -> bytes:
         try:
             with warnings.catch_warnings(), rasterio.Env(**gdal_options(asset, item, again), **settings):
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                with rasterio.open(image) as source:
+                with rasterio.open(image, driver="VRT") as source:
                     content = bytes(source.read(1).tobytes().rstrip(b"\0"))
         except RasterioError as error:
             raise OSError(_chain(error).replace(image, where)) from error
@@ -280,7 +282,7 @@ def describe(href: str) -> list[dict[str, Any]]:
 
     def attempt(link: str, again: bool) -> list[dict[str, Any]]:
         try:
-            with rasterio.Env(**gdal_options(asset, {}, again)), rasterio.open(link) as source:
+            with rasterio.Env(**gdal_options(asset, {}, again)), _opened(link, asset, {}) as source:
                 parts = (source.descriptions, source.dtypes, source.nodatavals, source.scales, source.offsets)
                 names = ("description", "dtype", "nodata", "scale", "offset")
                 return [dict(zip(names, (of[0] or "", *of[1:]), strict=True)) for of in zip(*parts, strict=True)]

@@ -7,7 +7,7 @@ import os
 import re
 
 GONE = "..."
-LINK_USER = re.compile(r"(?<=://)[^\s/@'\"<>]+@")
+LINK_USER = re.compile(r"(?<=://)[^\s/'\"<>]+@")
 QUERY = re.compile(r"\?(?=[\w.%~-]+=)[^\s'\"<>()]+")
 """Of links, and of the bare paths that HTTP libraries name: whatever stands there may be a signature."""
 NAMED = re.compile(
@@ -15,7 +15,7 @@ NAMED = re.compile(
     r"api[-_]?key|x-api-key|authorization|cookie|ocp-apim-subscription-key)"
     r"(=|%3D|['\"]?:\s*['\"]?)(?:(?:AWS4-HMAC-SHA256|Basic|Bearer)\s+)?[^\s,;&'\"<>]+"
 )
-SECRET_VARIABLES = re.compile(r"SECRET|TOKEN|PASSWORD|API_?KEY|SUBSCRIPTION_KEY|ACCESS_KEY|COOKIE$")
+SECRET_VARIABLES = re.compile(r"SECRET|TOKEN|PASSWORD|API_?KEY|SUBSCRIPTION_KEY|ACCESS_KEY|COOKIE$|HTTP_HEADERS$")
 
 
 def redacted(text: str) -> str:

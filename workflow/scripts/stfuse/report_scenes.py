@@ -124,18 +124,19 @@ def _scene_summary(table: pd.DataFrame) -> str:
 
 
 def _shift(row: Mapping[Any, Any]) -> Cell:
-    """Metres to the east and north, or that the image stayed where its archive put it."""
+    """Metres to the east and north, or that the image stayed where its archive put it and why."""
     if pd.isna(row["shift_accepted"]):
         return Cell("")
     if not row["shift_accepted"]:
-        return Cell("left", "the match did not rise, or the shift cannot be told from zero")
+        return Cell("left", _text(row["notes"]))
     return Cell(f"{row['shift_x_m']:+.1f} E {row['shift_y_m']:+.1f} N")
 
 
 def _match(row: Mapping[Any, Any]) -> Cell:
     if pd.isna(row["match_before"]):
         return Cell("")
-    words = "correlation with the reference sensor's image before and after"
+    words = "correlation before and after, with the reference sensor's image, or for its own with the frame: the mean "
+    words += "of its clear dates"
     return Cell(f"{row['match_before']:.3f} → {_number(row['match_after'], 3)}", words)
 
 

@@ -34,6 +34,8 @@ LOGIN_HOSTS = frozenset({"landsatlook.usgs.gov", "geodes-portal.cnes.fr"})
 SIGNING = frozenset({"sig", "se", "sp", "sv", "key", "auth", "policy", "expires"})
 SECRET = re.compile(r"signature|token|credential|secret|password|api-?_?key|access-?_?key|^x-(amz|goog)-")
 """Names in a link's query that tell that it is signed or bears a key."""
+FROM_NET = "stfuse:from_net"
+"""The mark of items that came from the net, also in items.json."""
 LINK = re.compile(r"[\w+.-]+://")
 LARGEST_TEXT = 8 * 2**20  # bytes: metadata documents have up to one megabyte
 
@@ -57,16 +59,33 @@ def kind_of(asset: Json, item: Json) -> Kind:
         ``local`` for a path; ``open`` for whoever asks; ``signed`` for Planetary Computer's blobs; ``requester-pays``
         for S3 with an account that pays, also where that is the alternate of a link behind a login; ``login`` for
         what is handed out only to those who logged in.
+
+    Raises
+    ------
+    InputError
+        If an item that came from the net (`of_the_net`) links to anything but http, https and s3.
     """
     href = href_of(asset)
     link = urlsplit(href)
     if not is_url(href):
+        if item.get(FROM_NET):
+            raise InputError(
+                f"Item {item.get('id')} of {item.get('collection')} links to {redacted(href)}, which is not read: a "
+                "catalogue on the net may lead to http, https and s3 alone, not to files of this machine",
+                "take another archive in `catalog:`, or fetch the files by hand and give their paths in "
+                "config/scenes.tsv",
+            )
         return "local"
     if (link.hostname or "").endswith(BLOBS):
         return "signed"
     if link.scheme == "s3":
         return "requester-pays" if _stated(asset, item, "requester_pays") or link.netloc in PAID_BUCKETS else "open"
     return "login" if link.hostname in LOGIN_HOSTS else "open"
+
+
+def of_the_net(item: Json) -> dict[str, Any]:
+    """An item marked as one that somebody else wrote: its links may lead to the net alone."""
+    return {**item, FROM_NET: True}
 
 
 def href_of(asset: Json) -> str:
@@ -83,46 +102,29 @@ def _stated(asset: Json, item: Json, what: str) -> Any:
     return next((place[f"storage:{what}"] for place in places if f"storage:{what}" in place), None)
 
 
-def opened(asset: Json, item: Json, renew: bool = False) -> str:
+def opened(asset: Json, item: Json, refused: str = "") -> str:
     """What GDAL opens for an asset; it may be signed, so it is never to be stored or logged.
 
     Parameters
     ----------
     asset, item : mapping
         STAC JSON.
-    renew : bool
-        Whether the signature is asked for anew, because the archive refused the last one.
+    refused : str
+        What this function gave before, if the archive refused its signature.
 
     Raises
     ------
     InputError
-        If the archive gives no signature.
+        If the archive gives no signature, or the link leads where an item from the net may not lead.
+    PassingError
+        If it may give one later.
     """
     href = href_of(asset)
     if kind_of(asset, item) == "signed":
-        return _signed(href, renew)
+        from stfuse.acquisition.tokens import signed  # only here: it costs start-up time that local files do not need
+
+        return signed(href, refused)
     return href
-
-
-def _signed(href: str, renew: bool) -> str:
-    import requests  # only here, as the next: they cost start-up time that local files do not need
-    from planetary_computer import sas
-
-    link = urlsplit(href)
-    account, container = str(link.hostname).split(".")[0], link.path.split("/")[1]
-    if renew:
-        # The library keeps a token until shortly before its stated end, also one that no longer holds.
-        for key in [key for key in list(sas.TOKEN_CACHE) if key.endswith(f"/{account}/{container}")]:
-            sas.TOKEN_CACHE.pop(key, None)
-    try:
-        token = sas.get_token(account, container, retry_total=5)
-    except (requests.RequestException, ValueError) as error:
-        raise InputError(
-            f"Planetary Computer gives no signature for {account}/{container} ({redacted(str(error))})",
-            "try again later; if it is no container of Planetary Computer, give the files by path in a sheet",
-        ) from None
-    # What stands in the link's query already can only be an older signature.
-    return str(token.sign(urlunsplit(link._replace(query="", fragment=""))).href)
 
 
 def gdal_options(asset: Json, item: Json, again: bool = False) -> dict[str, str]:
@@ -138,6 +140,7 @@ def gdal_options(asset: Json, item: Json, again: bool = False) -> dict[str, str]
     href = href_of(asset)
     if not is_url(href):
         return {}
+    forced = {}
     options = {
         "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # look for no files beside it
         "GDAL_HTTP_MAX_RETRY": "0",  # its retries do not wait as long as an archive asks for; `patiently` does
@@ -151,11 +154,12 @@ def gdal_options(asset: Json, item: Json, again: bool = False) -> dict[str, str]
         options |= {"AWS_REGION": str(region)} if region else {}
         if kind_of(asset, item) == "requester-pays":
             options["AWS_REQUEST_PAYER"] = "requester"
+            forced = {"AWS_NO_SIGN_REQUEST": "NO"}  # who pays must sign, whatever the environment says
         elif not _has_keys():
             options["AWS_NO_SIGN_REQUEST"] = "YES"  # of an own bucket the keys are there
     elif again:
         options["CPL_VSIL_CURL_NON_CACHED"] = f"/vsicurl/{urlunsplit(urlsplit(href)._replace(query='', fragment=''))}"
-    return {name: value for name, value in options.items() if name not in os.environ}
+    return {name: value for name, value in options.items() if name not in os.environ} | forced
 
 
 def _has_keys() -> bool:
@@ -176,7 +180,7 @@ def read_text(asset: Json, item: Json) -> str:
         If it cannot be read, is larger than 8 MB, or its bytes are not those that its ``file:checksum`` was made of.
     """
     href = href_of(asset)
-    if not is_url(href):
+    if kind_of(asset, item) == "local":
         content = _local(href)
     elif href.startswith("s3://"):
         from stfuse.raster_stored import read_bytes  # imports this module

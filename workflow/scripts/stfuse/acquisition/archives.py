@@ -5,19 +5,20 @@ Asked at every start, so the standard library is all it takes.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+from stfuse.acquisition.access import SECRET, SIGNING
 from stfuse.errors import InputError
+from stfuse.redaction import redacted
 
 SHEET = "sheet"
 """What a site's `catalog:` says for the user's own files, which config/scenes.tsv lists."""
 OWN = "own"
 """The collection of scenes that the sheet lists, unless it says otherwise."""
-NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 COUNTS = "sentinel-1-grd"
 
 
@@ -58,7 +59,7 @@ class Source:
     def of(cls, given: str | Mapping[str, Any]) -> Source:
         """From a mapping of the attributes, of which others are left aside, or from a path or URL alone."""
         if isinstance(given, str):
-            return cls(given, given)
+            return cls(redacted(given), given)
         return cls(**{field.name: given[field.name] for field in fields(cls) if field.name in given})
 
 
@@ -70,19 +71,47 @@ def catalogs_of(site: Mapping[str, Any]) -> dict[str, list[str]]:
     return {sensor: [names] if isinstance(names, str) else list(names) for sensor, names in given.items()}
 
 
-def is_name(where: str) -> bool:
-    """Whether this is the name of an archive, and neither a path or URL nor the sheet."""
-    return bool(NAME.fullmatch(where)) and where != SHEET and not Path(where).exists()
+def may_be_path(where: str) -> bool:
+    """Whether what is no archive's name can be a path or URL: it has a folder, an ending or "{data}", or is there."""
+    return bool(set("/\\.{") & set(where)) or Path(where).exists()
 
 
-def archive_names(sites: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The archives that sites name, each once, in order."""
+def archive_names(sites: Iterable[Mapping[str, Any]], known: Container[str]) -> list[str]:
+    """The known archives that sites name, each once, in order."""
     every = (where for site in sites for names in catalogs_of(site).values() for where in names)
-    return list(dict.fromkeys(where for where in every if is_name(where)))
+    return list(dict.fromkeys(where for where in every if where in known))
+
+
+def require_no_secret(where: str, what: str) -> None:
+    """Refuse an address with a user, password, key or signature in it: it would end up in logs and tables.
+
+    Parameters
+    ----------
+    where : str
+        A path or URL.
+    what : str
+        Whose it is, for the message.
+
+    Raises
+    ------
+    InputError
+    """
+    _, mark, rest = where.partition("://")
+    try:
+        link = urlsplit(f"//{rest}") if mark else urlsplit("")
+    except ValueError as error:
+        raise InputError(f"{what} is no address ({error})", "correct it") from error
+    given = parse_qs(f"{link.query}&{link.fragment}")
+    if "@" in link.netloc or any(key.lower() in SIGNING or SECRET.search(key.lower()) for key in given):
+        raise InputError(
+            f"{what}, {redacted(where)}, bears a password or a key, which logs and tables would show",
+            "take it out and give it to the environment of the jobs: GDAL_HTTP_HEADERS for a header such as a token, "
+            "~/.netrc for user and password, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for S3",
+        )
 
 
 def check_catalogs(site: Mapping[str, Any], known: Iterable[str]) -> None:
-    """Refuse a site that names an archive that nobody knows, or a sensor without a catalogue.
+    """Refuse a site that names an archive that nobody knows, an address with a key, or a sensor without a catalogue.
 
     Parameters
     ----------
@@ -107,11 +136,14 @@ def check_catalogs(site: Mapping[str, Any], known: Iterable[str]) -> None:
                 f"{where}: `catalog:` names {sensor}, which is none of the site's sensors",
                 f"choose from {', '.join(sensors)}, or add it to `sensors:`",
             )
-        for name in (name for name in names if is_name(name) and name not in known):
-            raise InputError(
-                f"{where}: there is no archive {name} and no file of that name",
-                f"choose from {', '.join([*known, SHEET])}, add config/archives/{name}.yaml, or write a path or URL",
-            )
+        for name in names:
+            require_no_secret(name, f"{where}: an address under `catalog:`")
+            if name not in (*known, SHEET) and not may_be_path(name):
+                choice = ", ".join([*known, SHEET])
+                raise InputError(
+                    f"{where}: there is no archive {name} and no file of that name",
+                    f"choose from {choice}, add config/archives/{name}.yaml, or write a path or URL",
+                )
     without = [sensor for sensor in site["sensors"] if not given.get(sensor)]
     if without:
         raise InputError(

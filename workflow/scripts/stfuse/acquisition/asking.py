@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
@@ -14,16 +13,16 @@ import requests
 from urllib3.exceptions import MaxRetryError
 from urllib3.util.retry import Retry
 
+from stfuse.acquisition import logins
 from stfuse.acquisition.access import Json, href_of, kind_of, opened
 from stfuse.acquisition.patience import LONGEST, PASSING, TIMEOUT, retries
-from stfuse.errors import InputError
+from stfuse.errors import InputError, NotNowError
+from stfuse.job import STOP
 from stfuse.redaction import redacted
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-STOP = threading.Event()
-"""Set when a job ends: nobody waits for an archive any more."""
 PEEK = 512  # bytes of an answer that show what it is
 CURE_LATER = "try again later: what was fetched is kept, and only the rest is asked for"
 LEAVE_OUT = "take the scene's date out by `exclude:` in the site file, or take another archive in `catalog:`"
@@ -54,6 +53,10 @@ class PassingError(OSError):
         self.after = after
 
 
+class DamagedError(PassingError):
+    """The archive hands out a file that cannot be read: cut on its way, or wrong where it lies."""
+
+
 class SignatureError(OSError):
     """The archive refused the signature of a link."""
 
@@ -73,38 +76,52 @@ def patiently(attempt: Callable[[str, bool], Result], asset: Json, item: Json) -
 
     Raises
     ------
+    NotNowError
+        If what may pass did not, in all tries.
     InputError
-        If it cannot be read; the message holds no signature.
+        If it cannot be read at all. The messages hold no signature.
     """
     where, kind, pause = redacted(href_of(asset)), kind_of(asset, item), retries()
-    renewed = again = False
+    again, refused, link = False, "", ""
     while True:
-        link = opened(asset, item, renew=renewed and not again)
         try:
+            link = opened(asset, item, refused)
             return attempt(link, again)
         except OSError as error:
             cause = _diagnosed(error, link, where, kind)
         if isinstance(cause, SignatureError):
-            if renewed:
+            if refused:
                 raise InputError(f"{where} is refused, also with a new signature ({cause})", LEAVE_OUT)
-            renewed, again = True, False
+            refused, again = link, False
         else:
             pause = _wait(pause, where, cause)
             again = True
 
 
 def _wait(pause: Retry, where: str, cause: PassingError) -> Retry:
-    """Sleep before the next try; of the tries left one less."""
+    """Sleep before the next try; of the tries left one less.
+
+    Raises
+    ------
+    NotNowError
+        If there is none left, or the wait would be too long.
+    InputError
+        If there is none left, and each one brought the file, but damaged.
+    """
     try:
         left = pause.increment(error=cause)
     except MaxRetryError:
-        raise InputError(f"{where} cannot be read after {len(pause.history) + 1} tries: {cause}", CURE_LATER) from None
+        causes = [*(past.error for past in pause.history), cause]
+        said = f"{where} cannot be read after {len(causes)} tries: {cause}"
+        if all(isinstance(one, DamagedError) for one in causes):
+            raise InputError(said, LEAVE_OUT) from None
+        raise NotNowError(said, CURE_LATER) from None
     if cause.after > LONGEST:
-        raise InputError(f"{where} cannot be read: the archive asks to wait for {cause.after:.0f} s", CURE_LATER)
+        raise NotNowError(f"{where} cannot be read: the archive asks to wait for {cause.after:.0f} s", CURE_LATER)
     seconds = max(cause.after, left.get_backoff_time())
     logger.info("%s: %s; again in %.1f s", where, cause, seconds)
     if STOP.wait(seconds):
-        raise InputError(f"{where} was not read: the job was ended", CURE_LATER)
+        raise NotNowError(f"{where} was not read: the job was ended", CURE_LATER)
     return left
 
 
@@ -133,7 +150,7 @@ def _diagnosed(error: OSError, link: str, where: str, kind: str) -> PassingError
         return PassingError(redacted(str(now)))
     if passing:
         return PassingError(f"the archive answered {said}", BUSY)
-    return PassingError(f"the connection was cut, or the file is damaged or cut off ({said})")
+    return DamagedError(f"the connection was cut, or the file is damaged or cut off ({said})")
 
 
 def _why_s3(said: str, where: str, kind: str) -> str:
@@ -166,19 +183,20 @@ def _ask(link: str, headers: dict[str, str] | None = None) -> requests.Response:
     PassingError
         If there is no answer, or one that passes.
     """
+    headers, cookies, user = {**logins.headers(), **(headers or {})}, logins.cookies(), logins.user(link)
     try:
-        answer = requests.get(link, headers=headers, timeout=TIMEOUT, stream=True)
+        answer = requests.get(link, headers=headers, cookies=cookies, auth=user, timeout=TIMEOUT, stream=True)
     except requests.TooManyRedirects:
         raise InputError(f"{redacted(link)} leads in a circle: the archive wants an account or a key", LOG_IN) from None
     except requests.RequestException as error:
         raise PassingError(redacted(str(error))) from None
     if answer.status_code in PASSING:
         answer.close()
-        raise PassingError(f"the archive answers {answer.status_code}", _retry_after(answer))
+        raise PassingError(f"the archive answers {answer.status_code}", retry_after(answer))
     return answer
 
 
-def _retry_after(answer: requests.Response) -> float:
+def retry_after(answer: requests.Response) -> float:
     """Seconds that an answer asks to wait; 0 if it does not."""
     stated = answer.headers.get("Retry-After", "").strip()
     if stated.isdigit():

@@ -19,7 +19,7 @@ from odc.geo.geom import Geometry, box
 from pystac.errors import STACError
 
 from stfuse.acquisition.archives import Source
-from stfuse.acquisition.patience import ArchiveDownError, Session, brief
+from stfuse.acquisition.patience import PASSING, ArchiveDownError, Session, brief
 from stfuse.acquisition.stac_api import is_item, parts
 from stfuse.errors import InputError
 from stfuse.products.xmldoc import read_xml
@@ -127,7 +127,13 @@ class _Bucket:
         return here
 
     def item(self, key: str) -> Json | None:
-        """One item, None (and a line in the log) where it cannot be read as one."""
+        """One item, None (and a line in the log) where it is gone or cannot be read as one.
+
+        Raises
+        ------
+        requests.RequestException
+            If it may be had later.
+        """
         href = f"{self.source.href}/{quote(key)}"
         try:
             answer = self.session.get(href)
@@ -135,6 +141,8 @@ class _Bucket:
             item = pystac.Item.from_dict(answer.json(), href=href)
             item.make_asset_hrefs_absolute()
         except (requests.HTTPError, STACError, AttributeError, KeyError, TypeError, ValueError) as error:
+            if getattr(getattr(error, "response", None), "status_code", 0) in PASSING:
+                raise
             logger.warning("%s is left out: %s", href, type(error).__name__)
             return None
         found = item.to_dict(include_self_link=False, transform_hrefs=False)

@@ -20,7 +20,7 @@ from odc.geo.geom import Geometry, box
 from pystac.errors import STACError
 from pystac.stac_io import DefaultStacIO
 
-from stfuse.acquisition.access import is_url
+from stfuse.acquisition.access import is_url, of_the_net
 from stfuse.acquisition.archives import Source
 from stfuse.acquisition.patience import PASSING, ArchiveDownError, Session, brief
 from stfuse.acquisition.scenes import acquired
@@ -281,8 +281,10 @@ def _static_items(href: str, root: Mapping[str, Any], collections: list[str]) ->
 def _as_json(item: pystac.Item) -> dict[str, Any]:
     item.make_asset_hrefs_absolute()
     collection = item.collection_id or (item.get_collection() or pystac.Catalog("none", "")).id
+    there = str(item.get_self_href() or "")  # also of a catalogue on this machine it may be the net
     item.clear_links()
-    return {**item.to_dict(include_self_link=False, transform_hrefs=False), "collection": collection}
+    found = {**item.to_dict(include_self_link=False, transform_hrefs=False), "collection": collection}
+    return of_the_net(found) if is_url(there) else found
 
 
 def _days_around(period: tuple[str, str], days: int) -> tuple[str, str]:

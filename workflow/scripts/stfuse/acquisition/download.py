@@ -14,9 +14,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stfuse.acquisition.access import kind_of, unsigned
-from stfuse.acquisition.digests import sha256_of
-from stfuse.job import whole
+from stfuse.acquisition.access import href_of, kind_of, unsigned
+from stfuse.acquisition.digests import require_checksum, sha256_of
+from stfuse.job import STOP, whole
 from stfuse.products.stored import stated
 from stfuse.raster_stored import read_asset, write_stored
 
@@ -68,8 +68,10 @@ def bring(assets: Mapping[str, Json], item: Json, window: Window, folder: Path, 
     Raises
     ------
     InputError
-        If a band cannot be read. Bands that are being read are still finished; no further one is begun.
+        If a band cannot be read, or a local file is not the one whose checksum its item states. Bands that are being
+        read are still finished; no further one is begun.
     """
+    _check_local(assets, item)
     notes = {band: _note(asset, item, window, band) for band, asset in assets.items()}
     there = [band for band in assets if _is_whole(folder, band, notes[band])]
     _clear(folder, keep={name for band in there for name in (f"{band}.tif", f".{band}.json")})
@@ -86,6 +88,15 @@ def bring(assets: Mapping[str, Json], item: Json, window: Window, folder: Path, 
         return path.stat().st_size
 
     _all_of(one, [band for band in assets if band not in there], str(item["id"]), at_once)
+
+
+def _check_local(assets: Mapping[str, Json], item: Json) -> None:
+    """Refuse local files that are not what their item says, each read once; of remote ones only a window is read."""
+    local = (asset for asset in assets.values() if kind_of(asset, item) == "local")
+    stated = {(href_of(asset), asset.get("file:checksum")) for asset in local}
+    for href, checksum in sorted((href, str(checksum)) for href, checksum in stated if checksum):
+        if Path(href).is_file():
+            require_checksum(Path(href), checksum, href)
 
 
 def settle(folder: Path, assets: Mapping[str, Json]) -> None:
@@ -106,8 +117,6 @@ def _all_of(one: Callable[[str], int], bands: list[str], scene: str, at_once: in
         except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
             if not isinstance(error, Exception):  # the job is ended from outside: do not wait for an archive
-                from stfuse.acquisition.asking import STOP
-
                 STOP.set()
             raise
 

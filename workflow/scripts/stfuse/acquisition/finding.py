@@ -13,10 +13,11 @@ from odc.geo.geom import Geometry
 from stfuse.acquisition import access
 from stfuse.acquisition.archives import Source
 from stfuse.acquisition.catalogue import search, site_area
+from stfuse.acquisition.kept import Kept
 from stfuse.acquisition.own_scenes import items_of_sheet
 from stfuse.acquisition.patience import ArchiveDownError
 from stfuse.acquisition.scenes import Scene, make_scene
-from stfuse.errors import InputError
+from stfuse.errors import InputError, NotNowError
 from stfuse.products.mtl import level1_id, mtl_asset
 
 logger = logging.getLogger(__name__)
@@ -30,12 +31,13 @@ def find(
     site: Mapping[str, Any],
     sources: Sequence[Source],
     others: Mapping[str, Sequence[Scene]] | None = None,
+    kept: Kept | None = None,
 ) -> list[Scene]:
     """Scenes of one sensor over a site in its period, from every archive, in order of time.
 
-    An archive that does not answer is left out, with a warning, if another one answers. A collection whose items
-    another sensor's name (``ids_from`` in the sensor file: Landsat's level 1 by the metadata of level 2) is asked for
-    those alone, where that sensor has any.
+    Which scenes there are must not depend on who answers today: where an archive does not, what it answered to the same
+    question earlier is taken, else the search fails. A collection whose items another sensor's name (``ids_from`` in
+    the sensor file: Landsat's level 1 by the metadata of level 2) is asked for those alone, where that sensor has any.
 
     Parameters
     ----------
@@ -45,11 +47,15 @@ def find(
         The archives, the preferred ones first.
     others : mapping of sensor to its scenes, optional
         Those that are known already.
+    kept : Kept, optional
+        The archives' answers to earlier searches.
 
     Raises
     ------
+    NotNowError
+        If an archive does not answer now, after all that answer were asked.
     InputError
-        If no archive answers, or none has a scene.
+        If none has a scene.
     """
     period = (str(site["period"][0]), str(site["period"][1]))
     area = site_area(site["crs"], tuple(site["bounds"]))
@@ -57,7 +63,7 @@ def find(
     scenes, said, down = [], [], []
     for source in sources:
         try:
-            items, looked = _look_through(source, sensor, site, area, period, ids)
+            items, looked = _answer(kept, source, sensor, site, area, period, ids)
         except ArchiveDownError as error:
             logger.warning("%s", error)
             down.append(error)
@@ -68,16 +74,17 @@ def find(
             looked = f"its {len(items)} scenes there were taken {whose}"
         scenes += made
         said.append((source.name, looked))
-    if down and not said:
-        raise down[0]
+    if down:
+        raise _down(down, [name for name, _ in said])
     if not scenes:
-        raise _nothing(sensor, site, said, down)
+        raise _nothing(sensor, site, said)
     return sorted(scenes, key=lambda scene: (scene.datetime, scene.id))
 
 
 def _scenes(items: Sequence[Json], sensor: Mapping[str, Any], source: Source) -> Iterator[Scene]:
     """Scenes of the items of the sensor's platforms; what archives on the net got wrong costs one item only."""
-    for item in items:
+    for found in items:
+        item = access.of_the_net(found) if access.is_url(source.href) else found
         try:
             scene = make_scene(item, sensor, source.name)
         except InputError as error:
@@ -89,21 +96,43 @@ def _scenes(items: Sequence[Json], sensor: Mapping[str, Any], source: Source) ->
             yield scene
 
 
+def _down(down: Sequence[ArchiveDownError], answered: Sequence[str]) -> NotNowError:
+    """What is said of archives that do not answer, where others may."""
+    others = f". {', '.join(answered)} did, but may lack scenes that are there" if answered else ""
+    return NotNowError("; ".join(error.found for error in down) + others, down[0].cure)
+
+
 def _nothing(
     sensor: Mapping[str, Any],
     site: Mapping[str, Any],
     said: Sequence[tuple[str, str]],
-    down: Sequence[ArchiveDownError],
 ) -> InputError:
     names = ", ".join(name for name, _ in said)
     looked = f"Catalogue {names} has no" if len(said) == 1 else f"None of {names} has a"
     why = "; ".join(what if len(said) == 1 else f"{name}: {what}" for name, what in said)
-    silent = f" ({' '.join(error.found for error in down)})" if down else ""
     first, last = site["period"]
     return InputError(
-        f"{looked} scene of {sensor['name']} over site {site['name']} in the period {first} to {last}: {why}{silent}",
+        f"{looked} scene of {sensor['name']} over site {site['name']} in the period {first} to {last}: {why}",
         f"correct `period:`, `bounds:`, `crs:`, `catalog:` or `sensors:` in config/sites/{site['name']}.yaml",
     )
+
+
+def _answer(
+    kept: Kept | None,
+    source: Source,
+    sensor: Mapping[str, Any],
+    site: Mapping[str, Any],
+    area: Geometry,
+    period: tuple[str, str],
+    ids: Mapping[str, Sequence[str]],
+) -> Found:
+    """What an archive answers, now or as it did earlier."""
+    if kept is None:
+        return _look_through(source, sensor, site, area, period, ids)
+    # Of a collection's settings only these are part of the question.
+    wanted = {name: [entry.get("wider"), ids.get(name)] for name, entry in sensor["collections"].items()}
+    question = [source.collection, wanted, site["crs"], list(site["bounds"]), period]
+    return kept.answer(source, question, lambda: _look_through(source, sensor, site, area, period, ids))
 
 
 def _look_through(
@@ -129,8 +158,11 @@ def _named_by_others(
     ids = {}
     for name, entry in sensor["collections"].items():
         scenes = [scene for other in entry.get("ids_from", ()) for scene in others.get(other, ())]
-        with ThreadPoolExecutor(at_once) as pool:
+        pool = ThreadPoolExecutor(at_once)
+        try:
             found = [level1 for level1 in pool.map(_level1_of, scenes) if level1]
+        finally:
+            pool.shutdown(cancel_futures=True)
         if found:
             ids[name] = sorted(set(found))
             logger.info("%s: %s scenes name %s items of %s", sensor["name"], len(scenes), len(ids[name]), name)
@@ -143,6 +175,8 @@ def _level1_of(scene: Scene) -> str | None:
     asset = mtl_asset(scene.item)
     try:
         return level1_id(access.read_text(asset, scene.item)) if asset else None
+    except NotNowError:
+        raise
     except InputError as error:
         logger.warning("%s: its metadata cannot be read (%s)", scene.id, error.found)
         return None

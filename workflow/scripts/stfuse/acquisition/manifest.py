@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,22 @@ from stfuse.job import whole
 CURE = "delete it so that the catalogue is searched again"
 
 
-def write_items(path: Path, scenes: Iterable[Scene]) -> None:
+def write_items(path: Path, scenes: Iterable[Scene], kept: Iterable[Scene] = ()) -> None:
     """Write an ItemCollection of the scenes' items, links unsigned, those to local files relative to it.
 
     An item that several sensors share (Landsat-8 and its pan band) is listed once, with ``stfuse:sensors``; of one that
-    two archives have, each copy that a sensor uses is listed, with ``stfuse:archive``.
+    two archives have, each copy is listed, with ``stfuse:archive``. For which sensors an item is kept stands in
+    ``stfuse:kept``.
     """
+    good = {(scene.sensor, scene.key) for scene in kept}
     features: dict[tuple[str, str, str], dict[str, Any]] = {}
     for scene in scenes:
         if scene.key not in features:
             item = _relative(unsigned(scene.item), path.parent)
-            features[scene.key] = {**item, "stfuse:archive": scene.archive, "stfuse:sensors": []}
+            features[scene.key] = {**item, "stfuse:archive": scene.archive, "stfuse:sensors": [], "stfuse:kept": []}
         features[scene.key]["stfuse:sensors"].append(scene.sensor)
+        if (scene.sensor, scene.key) in good:
+            features[scene.key]["stfuse:kept"].append(scene.sensor)
     with whole(path) as part:
         part.write_text(json.dumps({"type": "FeatureCollection", "features": list(features.values())}, indent=1))
 
@@ -51,19 +55,37 @@ def read_items(path: Path) -> list[dict[str, Any]]:
     return list(features)
 
 
-def find_item(path: Path, scene: str, sensor: Mapping[str, Any]) -> dict[str, Any]:
-    """The item of one scene of one sensor.
+def find_item(items: Sequence[dict[str, Any]], scene: str, sensor: Mapping[str, Any]) -> dict[str, Any]:
+    """The item of one scene of one sensor: of several archives' copies the one that was judged and kept.
+
+    Parameters
+    ----------
+    items : sequence of dict
+        What `read_items` gave.
+    scene : str
+        Id of the item.
+    sensor : mapping
+        Content of its config file, with `name`.
 
     Raises
     ------
     InputError
-        If the list cannot be read or has no such scene.
+        If there is no such scene.
     """
-    for item in read_items(path):
-        theirs = item.get("stfuse:sensors", [sensor["name"]])
-        if item["id"] == scene and item["collection"] in sensor["collections"] and sensor["name"] in theirs:
-            return item
-    raise InputError(f"{path} has no scene {scene} of {sensor['name']}", CURE)
+    name = sensor["name"]
+    copies = [
+        item
+        for item in items
+        if item["id"] == scene
+        and item["collection"] in sensor["collections"]
+        and name in item.get("stfuse:sensors", [name])
+    ]
+    if not copies:
+        raise InputError(
+            f"The list of items has no scene {scene} of {name}",
+            "delete items.json of the site (of a land-cover map maps.json) so that the catalogue is searched again",
+        )
+    return next((item for item in copies if name in item.get("stfuse:kept", ())), copies[0])
 
 
 def _is_relative(href: str) -> bool:

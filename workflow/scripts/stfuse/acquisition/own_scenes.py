@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from stfuse.acquisition.access import is_url
-from stfuse.acquisition.archives import OWN
+from stfuse.acquisition.archives import OWN, require_no_secret
 from stfuse.checks import safe_name
 from stfuse.errors import InputError
 from stfuse.harmonisation.masks import required_bands
@@ -121,6 +121,7 @@ def _rows(path: Path) -> Iterator[_Row]:
         row = _Row(f"{path}, line {number}", dict(zip(columns, cells, strict=False)))
         if not all(row[name] for name in REQUIRED):
             raise row.wrong("site, sensor or path is empty", "fill them in, or delete the row")
+        require_no_secret(row["path"], f"{row.where}: `path`")
         yield row
 
 

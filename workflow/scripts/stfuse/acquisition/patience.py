@@ -7,9 +7,12 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
-from stfuse.errors import InputError
+from stfuse.acquisition import logins
+from stfuse.errors import NotNowError
+from stfuse.job import STOP
 from stfuse.redaction import redacted
 
 TRIES = 5
@@ -21,8 +24,8 @@ PASSING = (429, 500, 502, 503, 504)
 """Answers that pass: too many requests, and a server's own faults."""
 
 
-class ArchiveDownError(InputError):
-    """An archive did not answer as it should, which another one may.
+class ArchiveDownError(NotNowError):
+    """An archive did not answer as it should.
 
     Parameters
     ----------
@@ -31,8 +34,17 @@ class ArchiveDownError(InputError):
 
     def __init__(self, name: str, href: str, why: str) -> None:
         what = redacted(name) if name == href else f"{name} ({redacted(href)})"
-        cure = "see that the network is there and try again later, or name a second archive in the site's `catalog:`"
+        cure = "see that the network is there and try again later, or take another archive in the site's `catalog:`"
         super().__init__(f"Archive {what} did not answer the search: {why}", cure)
+
+
+class _Pauses(Retry):
+    """Retries whose pauses end with the job."""
+
+    def sleep(self, response: BaseHTTPResponse | None = None) -> None:
+        asked = self.get_retry_after(response) if response and self.respect_retry_after_header else None
+        if STOP.wait(asked or self.get_backoff_time()):
+            raise NotNowError("An archive was not asked again: the job was ended", "start the run again")
 
 
 def retries() -> Retry:
@@ -40,7 +52,7 @@ def retries() -> Retry:
 
     Searches are POST requests that change nothing, so they are repeated too. The last answer is given back as it is.
     """
-    return Retry(
+    return _Pauses(
         total=TRIES,
         status_forcelist=PASSING,
         allowed_methods=None,
@@ -61,11 +73,18 @@ def brief(error: Exception) -> str:
     return " ".join(filter(None, (f"HTTP {status}" if status else "", text[:160]))) or type(error).__name__
 
 
+def log_in(session: requests.Session) -> None:
+    """Give a session the headers and cookies that GDAL's settings hold for archives behind a login."""
+    session.headers.update(logins.headers())
+    session.cookies.update(logins.cookies())
+
+
 class Session(requests.Session):
-    """A session that repeats what fails in passing and never waits without end."""
+    """A session that repeats what fails in passing, never waits without end, and is logged in where GDAL is."""
 
     def __init__(self) -> None:
         super().__init__()
+        log_in(self)
         for scheme in ("http://", "https://"):
             self.mount(scheme, HTTPAdapter(max_retries=retries()))
 

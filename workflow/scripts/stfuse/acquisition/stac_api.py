@@ -42,6 +42,7 @@ class _Io(StacApiIO):
 
     def __init__(self) -> None:
         super().__init__(max_retries=patience.retries(), timeout=patience.TIMEOUT)
+        patience.log_in(self.session)
 
     def read_json(self, source: Any, *args: Any, **settings: Any) -> dict[str, Any]:
         try:

@@ -20,6 +20,9 @@ from stfuse.harmonisation.phase_correlation import by_phase
 from stfuse.task import FloatArray
 
 MAX_SHIFT = 2.0  # coarse pixels; larger ones are mistakes, not geometry
+LEAST_LENGTH = math.sqrt(2)
+"""Standard errors. Moving leaves the error e, staying the true shift t; a shift found has the squared length
+t^2 + e^2 in the mean, so t > e where it is above 2 e^2."""
 MIN_MATCH = 0.3  # correlation of gradient magnitudes below which edges do not correspond
 
 METHODS: Mapping[str, Callable[[Sequence[Window], Real, float], tuple[Real, float]]] = {
@@ -63,8 +66,8 @@ def unmoved(reason: str) -> Match:
 def find_shift(moving: FloatArray, fixed: FloatArray, max_shift: float = MAX_SHIFT, method: str = "ecc") -> Match:
     """Find the translation of `moving` onto `fixed`.
 
-    Accepted if the match rises, is one at all, and the shift is below `max_shift` and above twice its own standard
-    error: on few pixels a shift that cannot be told from zero does harm more often than good.
+    Accepted if the match rises, is one at all, and the shift is below `max_shift` and longer than `LEAST_LENGTH`
+    standard errors: below that, moving is expected to leave more of a shift than staying.
 
     Parameters
     ----------
@@ -75,7 +78,8 @@ def find_shift(moving: FloatArray, fixed: FloatArray, max_shift: float = MAX_SHI
     method : str
         Of `METHODS`.
     """
-    windows = windows_of(moving, fixed)
+    height, width = fixed.shape[1:]
+    windows = windows_of(moving, fixed) if min(height, width) > 2 else []  # without its rim nothing is left
     if sum(int((w.moving_seen & w.fixed_seen).sum()) for w in windows) < MIN_PIXELS:
         return unmoved(f"fewer than {MIN_PIXELS} common clear pixels")
     start = best_whole(windows, math.ceil(max_shift))
@@ -88,8 +92,8 @@ def find_shift(moving: FloatArray, fixed: FloatArray, max_shift: float = MAX_SHI
         reason = f"the edges do not correspond ({after:.2f})"
     elif length >= max_shift:
         reason = f"shift of {length:.2f} pixels is too large"
-    elif not length > 2 * error:
-        reason = f"shift of {length:.2f} pixels is below twice its error ({error:.2f})"
+    elif not length > LEAST_LENGTH * error:
+        reason = f"shift of {length:.2f} pixels is not told from zero (standard error {error:.2f})"
     else:
         return Match(float(shift[1]), float(shift[0]), True, before, after, error, "")
     return Match(0.0, 0.0, False, before, after, error, reason)

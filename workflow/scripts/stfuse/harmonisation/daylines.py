@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ Vector = NDArray[np.float64]
 
 LEAST = 10  # pixels of one date
 OUTLIER = 3.0  # median absolute deviations
+DARK = 0.01  # reflectance; errors are no smaller part of less
 
 
 @dataclass(frozen=True)
@@ -101,19 +102,45 @@ def _jackknife(x: Vector, y: Vector, block: NDArray[np.intp]) -> float:
     return float(np.sqrt((count - 1) * np.var(slopes))) if len(slopes) > 1 else 0.0
 
 
-def mean_line(days: Sequence[DayLine]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The mean of several days' lines, and standard errors of slope and offset.
+@dataclass(frozen=True)
+class MeanLine:
+    """The line of several days: it turns about their mean brightness, so slope and value there are known apart.
 
-    Days differ by more than their pixels say: haze and gain are a day's own. So the day is the unit, weighted by random
-    effects (DerSimonian & Laird 1986, Controlled Clinical Trials 7, 177-188), with the error of Hartung & Knapp (2001,
-    Statistics in Medicine 20, 1771-1782), never below that of the weights, widened by Student's t so that twice the
-    error holds the truth in 95 % of cases however few the days. Added in squares is what noise can do to the axis: by
-    Frisch's bounds the true slope lies between r and 1 / r of it. What is the same on all days, such as what grows at
-    the site, is in no error.
+    Attributes
+    ----------
+    slope, value : float
+        The value is that of y at the centre.
+    slope_error, value_error : float
+        Standard errors.
+    centre : float
+        Mean of x.
+    """
 
-    Returns
-    -------
-    (slope, offset), (slope error, offset error)
+    slope: float
+    value: float
+    slope_error: float
+    value_error: float
+    centre: float
+
+    @property
+    def offset(self) -> float:
+        """Of the line ``y = slope * x + offset``."""
+        return self.value - self.slope * self.centre
+
+
+def mean_line(days: Sequence[DayLine]) -> MeanLine:
+    """The mean of several days' lines, and its standard errors.
+
+    Days differ by more than their pixels say: haze and gain are a day's own. So the day is the unit. Slopes are
+    weighted by random effects (DerSimonian & Laird 1986, Controlled Clinical Trials 7, 177-188), with the error of
+    Hartung & Knapp (2001, Statistics in Medicine 20, 1771-1782), never below that of the weights; in the value at the
+    mean brightness a day's haze outweighs all else, so days count alike there. Both errors are widened by Student's t,
+    as so few days tell little of their own scatter.
+
+    Added in squares to the slope's is what noise can do to the axis: by Frisch's bounds the true slope lies between r
+    and 1 / r of it. It is taken for evenly spread between them, which is right on the whole but not at the ends: twice
+    the error held the truth in 95 % of cases with noise in the one sensor three times that in the other, and in 74 %
+    with all of it in the observed one. What is the same on all days, such as what grows at the site, is in no error.
 
     Raises
     ------
@@ -129,13 +156,32 @@ def mean_line(days: Sequence[DayLine]) -> tuple[tuple[float, float], tuple[float
     weights = 1 / variances / (1 / variances).sum()
     wide = float(stdtrit(len(days) - 1, 0.975) / ndtri(0.975))
     noise = float(weights @ (np.abs(slopes) * (1 / r - r))) / math.sqrt(12)  # the spread of an even distribution
+    slope, slope_error = _mean(slopes, weights, 1 / math.sqrt((1 / variances).sum()))
     centre = float(weights @ centres)
-    least = 1 / math.sqrt((1 / variances).sum())
-    slope, slope_error = _mean(slopes, weights, least)
-    # A line turns about its pixels' mean brightness: what is uncertain in the slope is so in the offset, however well
-    # the days' offsets agree.
-    offset, offset_error = _mean(offsets, weights, least * centre)
-    return (slope, offset), (math.hypot(wide * slope_error, noise), math.hypot(wide * offset_error, noise * centre))
+    value, value_error = _mean(slopes * centre + offsets, np.full(len(days), 1 / len(days)), 0.0)
+    return MeanLine(slope, value, math.hypot(wide * slope_error, noise), wide * value_error, centre)
+
+
+def with_common_errors(bands: Sequence[MeanLine]) -> list[MeanLine]:
+    """The lines of several bands, none of them better known than all are together.
+
+    A day's haze and gain are much alike in all bands. That a few days agree in one of them is mostly chance. So no
+    relative error of a slope or value is below the bands' root mean square.
+    """
+    slope = _root_mean_square([line.slope_error / abs(line.slope) for line in bands])
+    value = _root_mean_square([line.value_error / max(abs(line.value), DARK) for line in bands])
+    return [
+        replace(
+            line,
+            slope_error=max(line.slope_error, slope * abs(line.slope)),
+            value_error=max(line.value_error, value * max(abs(line.value), DARK)),
+        )
+        for line in bands
+    ]
+
+
+def _root_mean_square(values: Sequence[float]) -> float:
+    return float(np.sqrt(np.mean(np.square(values)))) if values else 0.0
 
 
 def between(values: Vector, errors: Vector) -> float:

@@ -115,7 +115,7 @@ def _edges(image: FloatArray, scales: Sequence[float]) -> tuple[Real, Flags]:
     total = np.zeros(seen.shape)
     for band, scale in zip(image, scales, strict=True):
         total += _gradient(band.astype(np.float64), seen) ** 2 / scale**2
-    # A frame of trusted pixels at the image's edge stays: there nothing contaminates but a one-sided kernel.
+    # Beside the image's edge nothing contaminates but a one-sided kernel: of it only the outermost pixels are left out.
     trusted = ~ndimage.binary_dilation(~seen, iterations=RIM)
     trusted[[0, -1]] = trusted[:, [0, -1]] = False
     return np.sqrt(total), trusted

@@ -28,6 +28,7 @@ BLOCK = 256
 """Rows that are corrected at once: what the factors take beside the image is so many rows."""
 FINER = 2
 """Between two nodes of the angles lie so many of the grid from which pixels are interpolated."""
+UNKNOWN = "directions unknown"
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,13 @@ class Correction:
     why_not: str = ""
 
     def factors(self, band: str) -> FloatArray | None:
-        """The factor at the nodes, shape (y, x); None for a band without parameters (pan) or without directions."""
+        """The factor at the nodes, shape (y, x); None for a band without parameters (pan) or directions at a node."""
         view = self.angles.of_view(band) if self.angles and band in ROY else None
         if self.angles is None or view is None:
             return None
         sun, turn = self.angles.sun[0], view[1] - self.angles.sun[1]
-        return c_factor(band, sun, view[0], turn, self.target).astype(np.float32)
+        found = c_factor(band, sun, view[0], turn, self.target).astype(np.float32)
+        return found if np.isfinite(found).all() else None
 
     def apply(self, values: FloatArray, grid: GeoBox, band: str) -> None:
         """Bring one band to the view from the zenith, in place; a band without factors is left as it is.
@@ -78,8 +80,8 @@ class Correction:
         """
         done = [band for band in bands if self.factors(band) is not None]
         if self.angles is None or not done:
-            lacking = "" if self.angles is None else f"no parameters of {' '.join(bands)}"
-            return f"not done: {self.why_not or lacking}" if self.why_not or lacking else ""
+            why = self._lacking(bands) if self.angles or self.why_not == UNKNOWN else self.why_not
+            return f"not done: {why}" if why else ""
         shown = "red" if "red" in done else done[0]
         factors, view = self.factors(shown), self.angles.of_view(shown)
         zeniths = [float(mean_direction(*pair)[0]) for pair in (view, self.angles.sun) if pair is not None]
@@ -88,6 +90,10 @@ class Correction:
         rest = f", not {' '.join(left)}" if left else ""
         mean = float(np.mean(factors)) if factors is not None else 1.0
         return f"c {mean:.3f} ({shown}), view {zeniths[0]:.1f} sun {zeniths[1]:.1f}{moved}, {self.angles.source}{rest}"
+
+    @staticmethod
+    def _lacking(bands: list[str]) -> str:
+        return UNKNOWN if any(band in ROY for band in bands) else f"no parameters of {' '.join(bands)}"
 
 
 def correction(setting: str, angles: Angles | None, day: date, latitude: float) -> Correction:
@@ -113,8 +119,8 @@ def correction(setting: str, angles: Angles | None, day: date, latitude: float) 
         raise InputError(f"nbar: {setting} is unknown", f"write one of {', '.join(SETTINGS)} in the site file")
     if setting == "none":
         return Correction()
-    if angles is None:
-        return Correction(why_not="directions unknown")
+    if angles is None or not np.isfinite(angles.sun).all():
+        return Correction(why_not=UNKNOWN)
     target = usual_zenith(day, latitude) if setting == "latitude" else None
     lowest = max(float(angles.sun[0].max()), target or 0.0)
     if lowest > LOWEST_SUN:

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from stfuse.harmonisation.ecc import gauss_newton
+from stfuse.harmonisation.ecc import standard_error
 from stfuse.harmonisation.edges import MIN_PIXELS, SIGMA, Flags, Real, Window
 
 ROUNDS = 20
 UPSAMPLE = 200  # the peak is found to a two-hundredth of a pixel
 CUT = 1 / (2 * math.pi * SIGMA)
+FLOOR = 0.015  # pixels by which noiseless images still miss, as `harmonisation.ecc.FLOOR`
 TAPER = 4  # pixels over which the weight rises from a gap or the image's edge
 
 
@@ -36,7 +37,7 @@ def by_phase(windows: Sequence[Window], start: Real, max_shift: float) -> tuple[
             return shift, math.inf
         if np.abs(step).max() < 1.5 / UPSAMPLE:
             break
-    return shift, gauss_newton(windows, shift)[1]
+    return shift, math.hypot(standard_error(windows, shift), FLOOR)
 
 
 def _peak(windows: Sequence[Window], shift: Real) -> Real | None:

@@ -19,6 +19,7 @@ def without_missed_clouds(
     grid: GeoBox,
     reference: tuple[FloatArray, Sequence[str], GeoBox],
     dates: tuple[str, str],
+    snow: BoolArray | None = None,
 ) -> tuple[FloatArray, float]:
     """An image without the cloud that its mask missed, by comparison with the reference (see `missed_clouds`).
 
@@ -30,21 +31,27 @@ def without_missed_clouds(
         The reference sensor's image nearest in time.
     dates : (str, str)
         ISO dates of the image and of the reference.
+    snow : ndarray, shape (y, x), bool, optional
+        Snow that the site keeps: fresh snow rises in blue as a cloud does, and is not taken for one.
 
     Returns
     -------
     values : ndarray, shape (band, y, x), float32
         With NaN there; as it was where the two do not share blue and red, which the test needs.
     missed : float
-        Share of the pixels that it took.
+        Share of the pixels that it took; NaN where nothing could be tested: no blue or red, no pixel seen by both.
     """
     known, names, fine = reference
     days = (date.fromisoformat(dates[0]) - date.fromisoformat(dates[1])).days
     if not {"blue", "red"} <= set(bands) & set(names):
-        return values, 0.0
+        return values, float("nan")
     blue, red = bands.index("blue"), bands.index("red")
     before = degrade(known[[names.index("blue"), names.index("red")]], fine, grid)
     found = missed_clouds(values[blue], values[red], before[0], before[1], days)
+    if not np.isfinite(values[[blue, red]] + before).all(axis=0).any():
+        return values, float("nan")
+    if snow is not None:
+        found &= ~snow
     return np.where(found, np.float32(np.nan), values), float(found.mean())
 
 

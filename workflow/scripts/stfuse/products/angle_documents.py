@@ -23,7 +23,8 @@ def sentinel2_granule(text: str, bands: Iterable[str]) -> Angles | None:
 
     The sun's are on a grid of 23 x 23 nodes, 5000 m apart from the tile's upper left corner on. The sensor's are on the
     same grid for each band and detector, NaN where the detector did not look; they are joined by the mean direction.
-    Nodes that no detector saw take the nearest one's. Tables of means stand in for grids that are missing.
+    Nodes that no detector saw, or without the sun, take the nearest one's. Tables of means stand in for grids that are
+    missing.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def sentinel2_granule(text: str, bands: Iterable[str]) -> Angles | None:
         If one of its numbers is none.
     """
     root = read_xml(text, GRANULE)
-    sun = _grid(root.find(".//Tile_Angles/Sun_Angles_Grid"))
+    sun = _whole(root.find(".//Tile_Angles/Sun_Angles_Grid"))
     mean_sun = _mean(root.find(".//Tile_Angles/Mean_Sun_Angle"))
     views: dict[str, Pair] = {}
     for band, number in SENTINEL2_BANDS.items():
@@ -85,7 +86,7 @@ def muscate(text: str) -> Angles | None:
         If one of its numbers is none.
     """
     root = read_xml(text, MUSCATE)
-    sun = _grid(root.find(".//Sun_Angles_Grids"))
+    sun = _whole(root.find(".//Sun_Angles_Grids"))
     view = _joined([_grid(one) for one in root.iterfind(".//Viewing_Incidence_Angles_Grids")])
     code = root.findtext(".//HORIZONTAL_CS_CODE", "").strip().removeprefix("EPSG:")
     if sun and view and code and sun[0].shape == view[0].shape:
@@ -115,6 +116,12 @@ def _joined(grids: list[Pair | None]) -> Pair | None:
         return None
     zeniths, azimuths = (np.stack([grid[i] for grid in stated]) for i in (0, 1))
     return fill(mean_direction(zeniths, azimuths, axis=0))
+
+
+def _whole(element: Element | None) -> Pair | None:
+    """A grid with its gaps filled; None where it is missing or states nothing."""
+    found = _grid(element)
+    return fill(found) if found else None
 
 
 def _grid(element: Element | None) -> Pair | None:

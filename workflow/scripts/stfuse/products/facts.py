@@ -1,7 +1,8 @@
 """What is known of a scene beside its pixels: when and by whom it was taken, and where sun and sensor stood.
 
 Directions come from what states them most finely: rasters of angles, then a metadata document, then the footprint
-(Landsat), then the item's own numbers. A source that cannot be read is no reason to fail; the next one counts.
+(Landsat), then the item's own numbers. A source that cannot be read is no reason to fail; the next one counts. One
+that cannot be read now, but perhaps later, is: else what a scene's facts are would depend on when they were asked.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from odc.geo.geobox import GeoBox
 from pyproj.exceptions import ProjError
 
 from stfuse.acquisition.scenes import acquired, platform, tile
-from stfuse.errors import InputError
+from stfuse.errors import InputError, NotNowError
 from stfuse.harmonisation.angles import Angles, everywhere, from_rasters
 from stfuse.harmonisation.brdf import ROY
 from stfuse.products.angle_documents import muscate, sentinel2_granule
@@ -69,6 +70,11 @@ def facts_of(
     dict
         Identity; ``sun_elevation``, ``sun_azimuth``, ``view_zenith``, ``view_azimuth`` in degrees (means over the site)
         as far as known; ``angles``, their grids as `Angles.as_dict`, where something beside the item states them.
+
+    Raises
+    ------
+    NotNowError
+        If an archive does not hand out now what may state them.
     """
     when, properties = acquired(item), item["properties"]
     stated = stated_angles(item)
@@ -143,6 +149,8 @@ def _finest(
             found = attempt()
             if found:
                 return found.over(*where)
+        except NotNowError:
+            raise  # the next source, and the directions, would depend on the archive's mood
         except UNUSABLE as error:
             logger.warning("a source of %s's directions cannot be used: %s", item["id"], error)
     if sun and "view_zenith" in stated and "view_azimuth" in stated:
@@ -166,6 +174,8 @@ def _sun(
     for asset in _documents(item, sensor):
         try:
             elevation, azimuth = sun_of_mtl(read(asset, item))
+        except NotNowError:
+            raise
         except (InputError, OSError):
             continue
         return 90 - elevation, azimuth % 360
@@ -183,6 +193,8 @@ def _from_documents(item: Item, sensor: Mapping[str, Any], read: Read | None, wh
     for asset in _documents(item, sensor) if read else []:
         try:
             found = _in_document(read(asset, item), sensor["bands"], where) if read else None
+        except NotNowError:
+            raise
         except UNUSABLE as error:
             logger.warning("a metadata document of %s cannot be used: %s", item["id"], error)
             continue
