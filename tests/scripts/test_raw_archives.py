@@ -16,7 +16,7 @@ import rasterio
 from scripts import raw_scenes
 from searching import kept, local, page_of, run, served
 from stac_server import Answer, faulty_api, rustac_serving
-from stfuse.acquisition import access, patience
+from stfuse.acquisition import links, patience
 from stfuse.acquisition.archives import Source
 from stfuse.acquisition.manifest import find_item, read_items
 from stfuse.errors import InputError, NotNowError
@@ -37,7 +37,7 @@ S2 = {"platform": "Sentinel-2B", "s2:processing_baseline": "05.10", "s2:mgrs_til
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pauses before retries; and the items of a server on loopback may lead to files of this machine."""
-    monkeypatch.setattr(access, "of_the_net", dict)
+    monkeypatch.setattr(links, "of_the_net", dict)
     monkeypatch.setattr(patience, "BACKOFF", 0.0)
     monkeypatch.setattr(patience, "TRIES", 1)
 

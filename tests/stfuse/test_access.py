@@ -15,18 +15,9 @@ from planetary_computer.settings import Settings
 from pixel_server import PixelServer, cut, login_page, serving, signature, status, times
 from small_cog import CRS, box, values_of, write_cog
 from stfuse.acquisition import asking, patience, tokens
-from stfuse.acquisition.access import (
-    FROM_NET,
-    KEYS,
-    gdal_options,
-    href_of,
-    is_url,
-    kind_of,
-    of_the_net,
-    opened,
-    read_text,
-    unsigned,
-)
+from stfuse.acquisition.access import read_text
+from stfuse.acquisition.links import FROM_NET, KEYS, gdal_options, href_of, is_url, kind_of, of_the_net, unsigned
+from stfuse.acquisition.tokens import opened
 from stfuse.errors import InputError
 from stfuse.raster_stored import read_asset
 

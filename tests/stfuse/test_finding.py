@@ -10,7 +10,7 @@ import pytest
 
 from searching import page_of, run, served
 from stac_server import Json, faulty_api
-from stfuse.acquisition import access
+from stfuse.acquisition import links
 from stfuse.acquisition.archives import Source
 from tiny_archive import LANDSAT8, add_item, landsat8_bands
 
@@ -30,7 +30,7 @@ LEVEL1 = "LC08_L1TP_199025_20200301_20200313_02_T1"
 @pytest.fixture(autouse=True)
 def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The items of a server on loopback may lead to files of this machine."""
-    monkeypatch.setattr(access, "of_the_net", dict)
+    monkeypatch.setattr(links, "of_the_net", dict)
 
 
 def landsat(root: Path, made: str = LEVEL1, says: str = LEVEL1) -> list[Json]:

@@ -11,9 +11,9 @@ from pixel_server import serving
 from scripts.raw import fetch
 from searching import local, page_of, run, served
 from stac_server import faulty_api
-from stfuse.acquisition.access import FROM_NET
 from stfuse.acquisition.archives import Source
 from stfuse.acquisition.catalogue import search, site_area
+from stfuse.acquisition.links import FROM_NET
 from stfuse.errors import InputError
 from tiny_archive import SENTINEL2, SITE, add_item, sentinel2_bands
 

@@ -15,7 +15,7 @@ from rasterio.windows import Window
 from pixel_server import PixelServer, busy, cut, login_page, paying, serving, status, times, truncated
 from small_cog import CRS, PIXEL, box, tile_bytes, values_of, write_cog
 from stfuse.acquisition import asking, patience
-from stfuse.acquisition.access import KEYS
+from stfuse.acquisition.links import KEYS
 from stfuse.errors import InputError
 from stfuse.raster_stored import describe, read_asset, read_bytes, read_window
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stfuse.acquisition.access import kind_of
 from stfuse.acquisition.catalogue import search, site_area
+from stfuse.acquisition.links import kind_of
 from stfuse.acquisition.scenes import acquired, cloud_cover, find_asset, make_scene, platform
 from stfuse.errors import InputError
 from stfuse.fields import legend

@@ -15,8 +15,8 @@ from planetary_computer.settings import Settings
 
 from pixel_server import Asked, Handler, PixelServer, serving, status, times
 from stfuse.acquisition import patience, tokens
-from stfuse.acquisition.access import opened
 from stfuse.acquisition.asking import patiently
+from stfuse.acquisition.tokens import opened
 from stfuse.errors import InputError
 
 PATH = "/tokens/own/c"

@@ -10,7 +10,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from stfuse.acquisition.access import kind_of
+from stfuse.acquisition.links import kind_of
 from stfuse.acquisition.scenes import find_asset, make_scene
 from stfuse.harmonisation.masks import clear, join, mask_bands
 from stfuse.products.encodings import decode, find_encoding

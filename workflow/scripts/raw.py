@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from stfuse.acquisition.access import FROM_NET, read_text, unsigned
+from stfuse.acquisition.access import read_text
 from stfuse.acquisition.digests import sha256_of
 from stfuse.acquisition.download import Window, bring, is_remote, settle
+from stfuse.acquisition.links import FROM_NET, unsigned
 from stfuse.acquisition.manifest import find_item, read_items
 from stfuse.acquisition.scenes import find_asset
 from stfuse.checks import safe_name

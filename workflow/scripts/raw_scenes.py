@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from stfuse.acquisition.access import is_url
 from stfuse.acquisition.archives import SHEET, Source, with_own
 from stfuse.acquisition.finding import find
 from stfuse.acquisition.kept import Kept, Look
+from stfuse.acquisition.links import is_url
 from stfuse.acquisition.looking import Key, look_at_all
 from stfuse.acquisition.manifest import write_items
 from stfuse.acquisition.scenes import Scene, cloud_cover, find_asset, orbit, superseded, track

@@ -18,8 +18,8 @@ from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
-from stfuse.acquisition.access import gdal_options, href_of, kind_of
 from stfuse.acquisition.headers import complaints, require_whole
+from stfuse.acquisition.links import gdal_options, href_of, kind_of
 from stfuse.acquisition.objects import raw_image
 from stfuse.errors import InputError
 from stfuse.job import whole
@@ -114,9 +114,7 @@ def _opened(link: str, asset: Json, item: Json) -> Any:
 def _from_anywhere(attempt: Callable[[str, bool], Result], asset: Json, item: Json) -> Result:
     """Read from the network as often as it takes, from a disk once."""
     if kind_of(asset, item) != "local":
-        from stfuse.acquisition.asking import (
-            patiently,  # only here: it costs start-up time that local files do not need
-        )
+        from stfuse.acquisition.asking import patiently  # only here: local files need not wait for its start
 
         return patiently(attempt, asset, item)
     try:
@@ -177,7 +175,8 @@ def read_bytes(asset: Json, item: Json, largest: int) -> bytes:
     InputError
         If it cannot be read, or is larger.
     """
-    from stfuse.acquisition.asking import PassingError, patiently
+    from stfuse.acquisition.asking import patiently
+    from stfuse.acquisition.patience import PassingError
 
     where = redacted(href_of(asset))
     image, settings = raw_image(href_of(asset), largest)

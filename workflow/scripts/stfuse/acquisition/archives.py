@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from stfuse.acquisition.access import SECRET, SIGNING
+from stfuse.acquisition.links import SECRET, SIGNING
 from stfuse.errors import InputError
 from stfuse.redaction import redacted
 

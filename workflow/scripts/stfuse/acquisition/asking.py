@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import requests
@@ -14,8 +12,9 @@ from urllib3.exceptions import MaxRetryError
 from urllib3.util.retry import Retry
 
 from stfuse.acquisition import logins
-from stfuse.acquisition.access import Json, href_of, kind_of, opened
-from stfuse.acquisition.patience import LONGEST, PASSING, TIMEOUT, retries
+from stfuse.acquisition.links import Json, href_of, kind_of
+from stfuse.acquisition.patience import LONGEST, PASSING, TIMEOUT, PassingError, retries, retry_after
+from stfuse.acquisition.tokens import opened
 from stfuse.errors import InputError, NotNowError
 from stfuse.job import STOP
 from stfuse.redaction import redacted
@@ -35,22 +34,6 @@ BUSY = 1.0  # seconds to wait at least after an answer that passes
 REFUSED_S3 = re.compile(r"AccessDenied|InvalidAccessKey|SignatureDoesNotMatch|InvalidToken|ExpiredToken|code: 40[13]")
 MISSING_S3 = re.compile(r"NoSuchKey|NoSuchBucket|does not exist|code: 404")
 NO_KEYS_S3 = re.compile(r"AWS_SECRET_ACCESS_KEY|AWS_ACCESS_KEY_ID|credentials", re.IGNORECASE)
-
-
-class PassingError(OSError):
-    """Something that may be gone when it is tried again.
-
-    Parameters
-    ----------
-    said : str
-        What went wrong.
-    after : float
-        Seconds to wait at least.
-    """
-
-    def __init__(self, said: str, after: float = 0.0) -> None:
-        super().__init__(said)
-        self.after = after
 
 
 class DamagedError(PassingError):
@@ -194,17 +177,6 @@ def _ask(link: str, headers: dict[str, str] | None = None) -> requests.Response:
         answer.close()
         raise PassingError(f"the archive answers {answer.status_code}", retry_after(answer))
     return answer
-
-
-def retry_after(answer: requests.Response) -> float:
-    """Seconds that an answer asks to wait; 0 if it does not."""
-    stated = answer.headers.get("Retry-After", "").strip()
-    if stated.isdigit():
-        return float(stated)
-    try:
-        return max(0.0, parsedate_to_datetime(stated).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return 0.0
 
 
 def _require_file(answer: requests.Response, head: bytes, where: str, kind: str) -> None:

@@ -20,8 +20,8 @@ from odc.geo.geom import Geometry, box
 from pystac.errors import STACError
 from pystac.stac_io import DefaultStacIO
 
-from stfuse.acquisition.access import is_url, of_the_net
 from stfuse.acquisition.archives import Source
+from stfuse.acquisition.links import is_url, of_the_net
 from stfuse.acquisition.patience import PASSING, ArchiveDownError, Session, brief
 from stfuse.acquisition.scenes import acquired
 from stfuse.checks import require_outline

@@ -14,8 +14,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stfuse.acquisition.access import href_of, kind_of, unsigned
 from stfuse.acquisition.digests import require_checksum, sha256_of
+from stfuse.acquisition.links import href_of, kind_of, unsigned
 from stfuse.job import STOP, whole
 from stfuse.products.stored import stated
 from stfuse.raster_stored import read_asset, write_stored

@@ -10,7 +10,7 @@ from typing import Any
 
 from odc.geo.geom import Geometry
 
-from stfuse.acquisition import access
+from stfuse.acquisition import access, links
 from stfuse.acquisition.archives import Source
 from stfuse.acquisition.catalogue import search, site_area
 from stfuse.acquisition.kept import Kept
@@ -84,11 +84,11 @@ def find(
 def _scenes(items: Sequence[Json], sensor: Mapping[str, Any], source: Source) -> Iterator[Scene]:
     """Scenes of the items of the sensor's platforms; what archives on the net got wrong costs one item only."""
     for found in items:
-        item = access.of_the_net(found) if access.is_url(source.href) else found
+        item = links.of_the_net(found) if links.is_url(source.href) else found
         try:
             scene = make_scene(item, sensor, source.name)
         except InputError as error:
-            if not access.is_url(source.href):
+            if not links.is_url(source.href):
                 raise
             logger.warning("%s", error.found)
             continue

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stfuse.acquisition.access import is_url, unsigned
 from stfuse.acquisition.archives import Source
+from stfuse.acquisition.links import is_url, unsigned
 from stfuse.acquisition.patience import ArchiveDownError
 from stfuse.acquisition.scenes import Scene
 from stfuse.errors import InputError

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stfuse.acquisition.access import is_url, unsigned
+from stfuse.acquisition.links import is_url, unsigned
 from stfuse.acquisition.scenes import Scene
 from stfuse.errors import InputError
 from stfuse.job import whole

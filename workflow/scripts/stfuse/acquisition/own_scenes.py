@@ -17,8 +17,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from stfuse.acquisition.access import is_url
 from stfuse.acquisition.archives import OWN, require_no_secret
+from stfuse.acquisition.links import is_url
 from stfuse.checks import safe_name
 from stfuse.errors import InputError
 from stfuse.harmonisation.masks import required_bands

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -93,3 +95,30 @@ class Session(requests.Session):
         if settings.get("timeout") is None:
             settings["timeout"] = TIMEOUT
         return super().request(*args, **settings)
+
+
+class PassingError(OSError):
+    """Something that may be gone when it is tried again.
+
+    Parameters
+    ----------
+    said : str
+        What went wrong.
+    after : float
+        Seconds to wait at least.
+    """
+
+    def __init__(self, said: str, after: float = 0.0) -> None:
+        super().__init__(said)
+        self.after = after
+
+
+def retry_after(answer: requests.Response) -> float:
+    """Seconds that an answer asks to wait; 0 if it does not."""
+    stated = answer.headers.get("Retry-After", "").strip()
+    if stated.isdigit():
+        return float(stated)
+    try:
+        return max(0.0, parsedate_to_datetime(stated).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return 0.0

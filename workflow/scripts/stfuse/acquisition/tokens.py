@@ -10,8 +10,8 @@ import requests
 from planetary_computer.sas import SASToken
 from planetary_computer.settings import Settings
 
-from stfuse.acquisition.asking import PassingError, retry_after
-from stfuse.acquisition.patience import PASSING
+from stfuse.acquisition.links import Json, href_of, kind_of
+from stfuse.acquisition.patience import PASSING, PassingError, retry_after
 from stfuse.errors import InputError
 from stfuse.redaction import redacted
 
@@ -94,3 +94,26 @@ def _ask(address: str) -> SASToken:
             f"Planetary Computer gives no signature for {'/'.join(address.split('/')[-2:])} ({redacted(str(error))})",
             "if it is no container of Planetary Computer, give the files by path in a sheet; else try again later",
         ) from None
+
+
+def opened(asset: Json, item: Json, refused: str = "") -> str:
+    """What GDAL opens for an asset; it may be signed, so it is never to be stored or logged.
+
+    Parameters
+    ----------
+    asset, item : mapping
+        STAC JSON.
+    refused : str
+        What this function gave before, if the archive refused its signature.
+
+    Raises
+    ------
+    InputError
+        If the archive gives no signature, or the link leads where an item from the net may not lead.
+    PassingError
+        If it may give one later.
+    """
+    href = href_of(asset)
+    if kind_of(asset, item) == "signed":
+        return signed(href, refused)
+    return href
