@@ -50,11 +50,17 @@ def reference_bands(wildcards):
     return bands_of(wildcards.site, SITES[wildcards.site]["reference"])
 
 
+def frame_dates(site):
+    """Up to sixteen clear dates of the reference sensor that experiments use, none of them hidden."""
+    used = images_by_sensor(site).get(SITES[site]["reference"], [])
+    return plan.spread(sorted(set(used) & set(open_references(site))), 16)
+
+
 def frame_scenes(wildcards):
-    """Up to sixteen clear dates of the reference sensor, none of them hidden, with their raw scenes."""
+    """Their raw scenes, by date."""
     site, reference = wildcards.site, SITES[wildcards.site]["reference"]
-    dates = plan.spread(sorted(open_references(site)), 16)
-    return {date: raw_scenes(SimpleNamespace(site=site, sensor=reference, date=date)) for date in dates}
+    asked = {date: SimpleNamespace(site=site, sensor=reference, date=date) for date in frame_dates(site)}
+    return {date: raw_scenes(one) for date, one in asked.items()}
 
 
 def frame_files(wildcards):
@@ -77,7 +83,7 @@ def frame_image(wildcards):
         or not {"red", "nir", "nir08"} & set(reference_bands(wildcards))
     ):
         return []
-    return [f"results/ard/{site['name']}/frame.tif"] if len(open_references(site["name"])) >= 3 else []
+    return [f"results/ard/{site['name']}/frame.tif"] if len(frame_dates(site["name"])) >= 3 else []
 
 
 def bandpass_of(wildcards):
