@@ -51,9 +51,8 @@ def reference_bands(wildcards):
 
 
 def frame_dates(site):
-    """Up to sixteen clear dates of the reference sensor that experiments use, none of them hidden."""
-    used = images_by_sensor(site).get(SITES[site]["reference"], [])
-    return plan.spread(sorted(set(used) & set(open_references(site))), 16)
+    """Up to sixteen clear dates of the reference sensor, none of them hidden."""
+    return plan.spread(sorted(open_references(site)), 16)
 
 
 def frame_scenes(wildcards):
