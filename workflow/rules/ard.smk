@@ -61,8 +61,7 @@ rule prepare:
 rule make_frame:
     """The mean of clear images of {wildcards.site}, on which those of its reference sensor are laid."""
     input:
-        # A scene never changes once delivered: one that was lost and fetched again moves nothing.
-        scenes=ancient(frame_files),
+        scenes=frame_files,
     output:
         "results/ard/{site}/frame.tif",
     log:
