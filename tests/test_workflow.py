@@ -166,7 +166,7 @@ def test_a_deleted_scene_comes_back_and_remakes_only_what_depends_on_it(copy: Pa
     assert not {"simulate", "find_scenes"} & set(jobs_of(run))
     prepared = re.findall(r"output: results/ard/smallest/(\w+)/([\d-]+)\.tif", said)
     assert ("sentinel2", date) in prepared
-    # Other dates of Sentinel-2 lie on a frame that the scene is part of: they may be made again, simulation and search not.
+    # Other dates of Sentinel-2 lie on a frame that the scene is part of, so they may be made again too.
     assert {sensor for sensor, _ in prepared} <= {"sentinel2", "landsat8"}
     again = snakemake(copy, *smallest(lean), root=lean)
     assert NOTHING in again.stdout + again.stderr
