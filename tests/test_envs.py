@@ -21,7 +21,9 @@ ENVS = sorted(path.name for path in (ROOT / "envs").glob("*.yaml"))
 # What conda calls otherwise than pip.
 PIP_NAME = {"pytorch": "torch", "matplotlib-base": "matplotlib", "snakemake-minimal": "snakemake"}
 # What is imported under another name than it is installed by.
-DISTRIBUTION = {"PIL": "pillow", "odc": "odc-geo", "skimage": "scikit-image", "yaml": "pyyaml"}
+DISTRIBUTION = {
+    **{"PIL": "pillow", "odc": "odc-geo", "skimage": "scikit-image", "sklearn": "scikit-learn", "yaml": "pyyaml"},
+}
 CONDA_ONLY = {"python", "gdal"}
 
 

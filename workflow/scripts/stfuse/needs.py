@@ -15,7 +15,7 @@ from stfuse.errors import InputError
 from stfuse.learning.plan import Plan
 
 References = Literal["none", "nearest", "bracketing", "all"]
-Samples = Literal["none", "wald", "pairs", "target"]
+Samples = Literal["none", "wald", "pairs", "target", "series"]
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,13 @@ class Needs:
     beside : tuple of str
         Auxiliary series that the method uses where the experiment has them, of the reference dates and never
         degraded: what the fine sensor saw in its own pixels, say.
-    samples : {"none", "wald", "pairs", "target"}
+    samples : {"none", "wald", "pairs", "target", "series"}
         What `fit` learns from: nothing, degraded pairs whose truth is the observed coarse
-        image (Wald protocol), coarse images whose truth is the fine image of that date, or
-        the very images that a date is predicted from, anew for each target date and without its truth.
+        image (Wald protocol), coarse images whose truth is the fine image of that date,
+        the very images that a date is predicted from, anew for each target date and without its truth, or
+        whole series of pixels, of which it hides values itself.
+    fills : bool
+        Whether the method can fill series: predict any dates of pixels from all that is known of them.
     layers : bool
         Whether the method can show how it predicted, by its function ``layers``.
     gpu : bool
@@ -60,6 +63,7 @@ class Needs:
     uses: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     samples: Samples = "none"
+    fills: bool = False
     layers: bool = False
     gpu: bool = False
     cost: float = 1.0

@@ -13,7 +13,7 @@ from stfuse.task import no_fit as fit
 
 __all__ = ["NEEDS", "Params", "fit", "halo", "predict"]
 
-NEEDS = Needs(references="bracketing", also=("nearest", "all"), coarse=False)
+NEEDS = Needs(references="bracketing", also=("nearest", "all"), coarse=False, fills=True)
 DAY = np.timedelta64(1, "D")
 
 
