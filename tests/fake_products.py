@@ -13,11 +13,11 @@ from odc.geo.geobox import GeoBox
 
 from stfuse.cube import Layer, write_cube
 from stfuse.grid import degrade, ndvi, regrid, site_grid
-from stfuse.logistic import CURVE_NAMES, double_logistic, transition_dates
-from stfuse.phenology import SEASON_NAMES
+from stfuse.phenology.logistic import CURVE_NAMES, double_logistic, transition_dates
+from stfuse.phenology.seasons import SEASON_NAMES
+from stfuse.phenology.transitions import season_table
 from stfuse.raster import write_image
 from stfuse.raster_stored import write_stored
-from stfuse.transitions import season_table
 
 BANDS = ("blue", "green", "red", "nir08", "swir16", "swir22")
 METHODS = ("bilinear", "nearest", "temporal", "starfm_si", "srcnn", "esrcnn")

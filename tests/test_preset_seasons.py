@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from preset_sites import PERIODS, SETTINGS, SITES
-from stfuse.logistic import DATE_NAMES, double_logistic, transition_dates
-from stfuse.phenology import SEASON_NAMES, find_seasons
+from stfuse.phenology.logistic import DATE_NAMES, double_logistic, transition_dates
+from stfuse.phenology.seasons import SEASON_NAMES, find_seasons
 from stfuse.scenarios import SIMULATED, TRANSITIONS, choose_combinations, scenario
 from stfuse.simulated.covers import CODES
 from stfuse.simulated.cropcalendar import crop_calendar

@@ -11,8 +11,8 @@ from scripts.phenology_scores import compare_phenology
 from stfuse.cube import Layer, write_cube
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
-from stfuse.logistic import CURVE_NAMES, DATE_NAMES, double_logistic, transition_dates
-from stfuse.phenology import SEASON_NAMES
+from stfuse.phenology.logistic import CURVE_NAMES, DATE_NAMES, double_logistic, transition_dates
+from stfuse.phenology.seasons import SEASON_NAMES
 from stfuse.raster import read_image
 from stfuse.raster_stored import write_stored
 from stfuse.series import FUSED, NOISE, OBSERVED, day_numbers

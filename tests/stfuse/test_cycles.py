@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stfuse.cycles import main_cycles
-from stfuse.logistic import double_logistic
+from stfuse.phenology.cycles import main_cycles
+from stfuse.phenology.logistic import double_logistic
 
 YEAR = np.arange(1.0, 366, 5)
 CORN = (0.2, 0.6, 0.12, 165.0, 0.09, 255.0)

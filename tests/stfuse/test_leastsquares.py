@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from stfuse.leastsquares import fit_curve
-from stfuse.logistic import double_logistic
+from stfuse.phenology.leastsquares import fit_curve
+from stfuse.phenology.logistic import double_logistic
 
 LOW = np.array([-1.0, 1e-3, 1e-2, -30.0, 1e-2, 10.0])
 HIGH = np.array([1.0, 1.2, 0.5, 365.0, 0.5, 400.0])

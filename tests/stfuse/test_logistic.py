@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stfuse.logistic import curvature_change, derivatives, double_logistic, transition_dates
+from stfuse.phenology.logistic import curvature_change, derivatives, double_logistic, transition_dates
 
 CORN = (0.2, 0.7, 0.12, 170.0, 0.10, 255.0)
 FAR = (0.1, 5000.0)  # a falling limb that no date of the rising one feels

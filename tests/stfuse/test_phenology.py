@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stfuse.logistic import double_logistic, transition_dates
-from stfuse.phenology import SEASON_NAMES, PhenologySettings, find_seasons
+from stfuse.phenology.logistic import double_logistic, transition_dates
+from stfuse.phenology.seasons import SEASON_NAMES, PhenologySettings, find_seasons
 
 CORN = (0.2, 0.6, 0.12, 165.0, 0.09, 255.0)
 DAYS = np.arange(3.0, 366, 8)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stfuse.logistic import double_logistic
+from stfuse.phenology.logistic import double_logistic
 from stfuse.series import (
     FUSED,
     NOISE,

@@ -5,7 +5,7 @@ import pytest
 
 from small_land import DAYS, YEAR, growth_of, land_of, ndvi, seasons_of, settings, spectra_of
 from stfuse.errors import InputError
-from stfuse.logistic import double_logistic
+from stfuse.phenology.logistic import double_logistic
 from stfuse.simulated.covers import BANDS, CODES, COVERS
 from stfuse.simulated.cropcalendar import crop_calendar
 from stfuse.simulated.growth import CUT_DEPTH, PADDY, REGROWTH

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stfuse.logistic import DATE_NAMES
-from stfuse.phenology import SEASON_NAMES
-from stfuse.transitions import date_errors, field_series, iso_dates, season_table, true_dates
+from stfuse.phenology.logistic import DATE_NAMES
+from stfuse.phenology.seasons import SEASON_NAMES
+from stfuse.phenology.transitions import date_errors, field_series, iso_dates, season_table, true_dates
 
 FIELDS = np.array([[7, 7, 0], [7, 2, 2]], np.int32)
 

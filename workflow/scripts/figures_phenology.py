@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from stfuse.errors import InputError
 from stfuse.frames import read_table
 from stfuse.job import job, whole
-from stfuse.logistic import DATE_WORDS
+from stfuse.phenology.logistic import DATE_WORDS
+from stfuse.phenology.transitions import true_dates
 from stfuse.plots import to_png
 from stfuse.plots_phenology import field_errors, phenology_figure
 from stfuse.raster import read_image
-from stfuse.transitions import true_dates
 
 if TYPE_CHECKING:
     snakemake: Any

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from stfuse.cube import Cube, read_cube
 from stfuse.errors import InputError
 from stfuse.job import job, whole
-from stfuse.logistic import DATE_NAMES
+from stfuse.phenology.logistic import DATE_NAMES
+from stfuse.phenology.transitions import true_dates
 from stfuse.plots import to_png
 from stfuse.plots_profiles import Course, Dates, Profile, choose_fields, field_means, profiles_figure
 from stfuse.raster import REMAKE
 from stfuse.raster_stored import read_stored
 from stfuse.series import NOISE
-from stfuse.transitions import true_dates
 
 if TYPE_CHECKING:
     snakemake: Any

@@ -10,11 +10,11 @@ import numpy as np
 from stfuse.cube import read_cube
 from stfuse.errors import InputError
 from stfuse.job import job, whole
-from stfuse.phenology import SEASON_NAMES, PhenologySettings, find_seasons
+from stfuse.phenology.seasons import SEASON_NAMES, PhenologySettings, find_seasons
+from stfuse.phenology.transitions import field_series, season_table
 from stfuse.raster import REMAKE, write_image
 from stfuse.raster_stored import read_stored
 from stfuse.series import FUSED, NOISE, day_numbers
-from stfuse.transitions import field_series, season_table
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -36,7 +36,7 @@ def find_phenology(
     labels : dict
         Experiment, site, source and seed: tags of the image, first columns of the table.
     params : dict
-        Of `stfuse.phenology.PhenologySettings`.
+        Of `stfuse.phenology.seasons.PhenologySettings`.
     image : path
         GeoTIFF to write, bands `SEASON_NAMES`; dates as days counted from 1 January of the period's first year.
     table : path

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from stfuse.frames import read_table
 from stfuse.job import job, whole
-from stfuse.logistic import CURVE_NAMES, DATE_NAMES
-from stfuse.transitions import date_errors, true_dates
+from stfuse.phenology.logistic import CURVE_NAMES, DATE_NAMES
+from stfuse.phenology.transitions import date_errors, true_dates
 
 if TYPE_CHECKING:
     snakemake: Any

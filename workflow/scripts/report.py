@@ -75,8 +75,8 @@ def make_report(
         ``figures/{experiment}/{site}/{name}.png`` or ``figures/{site}/{name}.png``.
     tables : sequence of Path
         Tables whose folders name their experiment and site, only their site, or neither. ``scores.csv`` of
-        `stfuse.tables` and ``errors.csv`` of `stfuse.transitions` also give the verdicts. A site's ``scenes.csv`` and
-        ``bandpass.csv`` are those of `stfuse.scene_table`.
+        `stfuse.tables` and ``errors.csv`` of `stfuse.phenology.transitions` also give the verdicts. A site's
+        ``scenes.csv`` and ``bandpass.csv`` are those of `stfuse.scene_table`.
     benchmarks : Path
         Folder of Snakemake's benchmark files, ``{stage}/...tsv``; need not exist.
 

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
 from stfuse.job import job, whole
-from stfuse.logistic import CURVE_NAMES, DATE_NAMES
+from stfuse.phenology.logistic import CURVE_NAMES, DATE_NAMES
 from stfuse.raster_stored import read_window, write_into, write_stored
 from stfuse.simulated.archive import catalog_document, collection_document
 from stfuse.simulated.covers import BANDS

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from odc.geo.geobox import GeoBox
 
-from stfuse.logistic import DATE_NAMES
+from stfuse.phenology.logistic import DATE_NAMES
 from stfuse.plots import (
     FAINT,
     INK,
@@ -154,7 +154,7 @@ def field_errors(found: pd.DataFrame, known: pd.DataFrame) -> dict[str, FloatArr
     found : DataFrame
         A row per field: field and `DATE_NAMES` as numbers of days, NaN = not found.
     known : DataFrame
-        A row per field and season, see `stfuse.transitions.true_dates`.
+        A row per field and season, see `stfuse.phenology.transitions.true_dates`.
 
     Returns
     -------

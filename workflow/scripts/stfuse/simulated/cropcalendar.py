@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from stfuse.errors import InputError
-from stfuse.logistic import CURVE_NAMES
+from stfuse.phenology.logistic import CURVE_NAMES
 from stfuse.simulated.covers import CODES, COVERS, NAMES, Cover, Curve
 
 MOST_CUTS = 8

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stfuse.logistic import transition_dates
+from stfuse.phenology.logistic import transition_dates
 from stfuse.simulated.covers import NAMES
 from stfuse.simulated.seasons import CYCLES, day_number
 from stfuse.simulated.surface import World
@@ -34,7 +34,7 @@ class SeasonRow:
     curve : ndarray, shape (6,)
         base, amplitude, k1, t1, k2, t2 of the NDVI.
     transitions : ndarray, shape (6,)
-        See `stfuse.logistic.transition_dates`: of the season's curve, which cuts interrupt but do not move.
+        See `stfuse.phenology.logistic.transition_dates`: of the season's curve, which cuts interrupt but do not move.
     harvest, tillage : float
         NaN where there is none.
     cuts : tuple of float

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stfuse.logistic import CURVE_NAMES, DATE_NAMES, transition_dates
-from stfuse.phenology import SEASON_NAMES
+from stfuse.phenology.logistic import CURVE_NAMES, DATE_NAMES, transition_dates
+from stfuse.phenology.seasons import SEASON_NAMES
 from stfuse.task import FloatArray
 
 ALL = "all"
@@ -80,7 +80,7 @@ def season_table(
     ----------
     numbers, pixels : ndarray, shape (field,)
     seasons : ndarray, shape (len(SEASON_NAMES), field)
-        See `stfuse.phenology.find_seasons`; days counted from 1 January of `year`.
+        See `stfuse.phenology.seasons.find_seasons`; days counted from 1 January of `year`.
     labels : mapping
         Columns of one value, first in the table.
     """

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stfuse.cycles import main_cycles
-from stfuse.leastsquares import fit_seasons
-from stfuse.logistic import CURVE_NAMES, DATE_NAMES, transition_dates
+from stfuse.phenology.cycles import main_cycles
+from stfuse.phenology.leastsquares import fit_seasons
+from stfuse.phenology.logistic import CURVE_NAMES, DATE_NAMES, transition_dates
 from stfuse.series import SeriesSettings, to_steps
 from stfuse.smoothing import weighted_savitzky_golay
 from stfuse.task import FloatArray
@@ -60,7 +60,7 @@ def find_seasons(
 ) -> Float64Array:
     """Fit a double logistic to the main cycle of every series.
 
-    The cycle is found on the smoothed series (see `stfuse.cycles`), the curve is fitted to the values
+    The cycle is found on the smoothed series (see `stfuse.phenology.cycles`), the curve is fitted to the values
     themselves, by weighted least squares within bounds from several starts.
 
     Parameters

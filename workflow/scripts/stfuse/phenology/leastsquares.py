@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from stfuse.cycles import Cycles
+from stfuse.phenology.cycles import Cycles
 
 Float64Array = NDArray[np.float64]
 
