@@ -35,6 +35,16 @@ RULES = sorted((WORKFLOW / "rules").rglob("*.smk"))
 RASTER_LIBRARIES = {"rasterio", "osgeo", "rioxarray"}
 
 
+def rules_of(stage: str) -> str:
+    """The rules of a stage: those of its file, and of the files beside it that begin with its name."""
+    return "\n".join(f.read_text() for f in sorted((WORKFLOW / "rules").glob("*.smk")) if first_word(f) == stage)
+
+
+def first_word(path: Path) -> str:
+    """The stage that a rule file or script belongs to."""
+    return path.stem.split("_")[0]
+
+
 def python_files() -> list[Path]:
     return sorted([*SCRIPTS.rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
 
@@ -98,22 +108,21 @@ def test_the_stages_are_included_in_road_order_and_documented() -> None:
 
 def test_every_script_belongs_to_a_stage_that_runs_it() -> None:
     for script in SCRIPTS.glob("*.py"):
-        stage = script.stem.split("_")[0]
+        stage = first_word(script)
         assert stage in STAGES, f"{named(script)} is named after no stage"
-        rules = (WORKFLOW / f"rules/{stage}.smk").read_text()
-        assert f'"../scripts/{script.name}"' in rules, f"rules/{stage}.smk never runs {script.name}"
+        assert f'"../scripts/{script.name}"' in rules_of(stage), f"rules/{stage}*.smk never run {script.name}"
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stages_rules_run_its_scripts_and_write_into_its_folder(stage: str) -> None:
-    rules = (WORKFLOW / f"rules/{stage}.smk").read_text()
+    rules = rules_of(stage)
     run = re.findall(r'"\.\./scripts/(\w+)\.py"', rules)
     assert run
     assert [name for name in run if name.split("_")[0] != stage] == []
     outputs = re.findall(r"output:\n((?:        .*\n)+)", rules)
     allowed = {stage} | {"figures": {"tables"}, "report": {"{config['report']}.html"}}.get(stage, set())
     folders = {folder for block in outputs for folder in re.findall(r'"results/([^/"]+)', block)}
-    assert folders <= allowed, f"rules/{stage}.smk writes into {sorted(folders - allowed)}"
+    assert folders <= allowed, f"rules/{stage}*.smk write into {sorted(folders - allowed)}"
 
 
 # What Slurm, a reader of the logs and `make bench` need of every rule that runs a script.
@@ -132,7 +141,12 @@ def test_every_rule_says_what_it_is_for_where_it_logs_and_what_it_takes() -> Non
 
 
 def test_rules_lie_in_the_files_of_stages_and_functions_beside_them() -> None:
-    assert {file.stem for file in RULES} == {"common", *STAGES}
+    assert {first_word(file) for file in RULES} == {"common", *STAGES}
+    of_stages = {file.stem for file in RULES if file.parent.name == "rules"}
+    assert of_stages >= {"common", *STAGES}
+    # A stage with many rules keeps some in files beside its own, which includes them.
+    beside = of_stages - {"common", *STAGES}
+    assert [n for n in beside if f'include: "{n}.smk"' not in rules_of(n.split("_")[0])] == []
     inputs = [file for file in RULES if file.parent.name == "inputs"]
     assert [named(file) for file in inputs if re.search(r"^(rule|checkpoint) ", file.read_text(), re.MULTILINE)] == []
     unused = [
