@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from stfuse.cube import Layer, read_cube, write_cube
+from stfuse.cube import Blank, Layer, cube_file, read_cube, write_cube
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
 
@@ -74,3 +74,53 @@ def test_what_cannot_be_read_is_named_with_its_cure(tmp_path):
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(InputError, match=r"a\.nc cannot be read"):
         read_cube(path, ["ndvi"])
+
+
+WINDOWS = [(slice(0, 2), slice(None)), (slice(2, 3), slice(0, 4)), (slice(2, 3), slice(4, 5))]
+
+
+def blanks():
+    return {
+        name: Blank(layer.axis, layer.long_name, layer.units, layer.packed, layer.attrs, layer.values.dtype)
+        if layer.values.ndim == 3
+        else layer
+        for name, layer in layers().items()
+    }
+
+
+def put_all(path, windows):
+    images = {name: layer.values for name, layer in layers().items() if layer.values.ndim == 3}
+    with cube_file(path, blanks(), DATES, GRID, {"title": "NDVI"}) as out:
+        for window in windows:
+            out.put(window, {name: values[:, *window] for name, values in images.items()})
+
+
+def test_cube_put_window_by_window_is_the_cube_written_whole(tmp_path):
+    put_all(tmp_path / "windows.nc", WINDOWS)
+    whole, pieces = (read_cube(p, list(layers())) for p in (written(tmp_path / "a.nc"), tmp_path / "windows.nc"))
+    for name in layers():
+        assert pieces.values[name].dtype == whole.values[name].dtype
+        assert np.array_equal(pieces.values[name], whole.values[name], equal_nan=name in ("ndvi", "support"))
+    assert pieces.grid == whole.grid
+
+
+@pytest.mark.parametrize("windows", [WINDOWS[:2], [*WINDOWS, WINDOWS[2]]], ids=["missing", "twice"])
+def test_cube_with_a_window_missing_or_put_twice_never_appears(tmp_path, windows):
+    with pytest.raises(ValueError, match="put once"):
+        put_all(tmp_path / "a.nc", windows)
+    assert not list(tmp_path.iterdir())
+
+
+def test_window_of_another_shape_is_refused(tmp_path):
+    with (
+        pytest.raises(ValueError, match="Layer flags has shape"),
+        cube_file(tmp_path / "a.nc", blanks(), DATES, GRID, {}) as out,
+    ):
+        out.put(WINDOWS[0], {"flags": np.zeros((2, 3, 5), np.uint8)})
+
+
+def test_packed_values_beyond_what_int16_holds_are_clipped(tmp_path):
+    values = np.array([[[5.0, -5.0, np.nan, 0.5, -1.0]] * 3], np.float32)
+    write_cube(tmp_path / "a.nc", {"ndvi": Layer(values, "step", "NDVI", packed=True)}, DATES, GRID, {})
+    found = read_cube(tmp_path / "a.nc", ["ndvi"]).values["ndvi"][0, 0]
+    assert found == pytest.approx([3.2767, -3.2767, np.nan, 0.5, -1.0], abs=1e-6, nan_ok=True)
