@@ -47,6 +47,9 @@ class Needs:
         whole series of pixels, of which it hides values itself.
     fills : bool
         Whether the method can fill series: predict any dates of pixels from all that is known of them.
+    step_days : int
+        Days of the regular grid on which the method sees and fills series; 1 = every date for itself. What is averaged
+        over more days has no gap length of its own.
     layers : bool
         Whether the method can show how it predicted, by its function ``layers``.
     gpu : bool
@@ -64,6 +67,7 @@ class Needs:
     beside: tuple[str, ...] = ()
     samples: Samples = "none"
     fills: bool = False
+    step_days: int = 1
     layers: bool = False
     gpu: bool = False
     cost: float = 1.0
