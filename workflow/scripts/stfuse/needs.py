@@ -50,6 +50,8 @@ class Needs:
     step_days : int
         Days of the regular grid on which the method sees and fills series; 1 = every date for itself. What is averaged
         over more days has no gap length of its own.
+    ndvi : bool
+        Whether the method predicts NDVI and nothing else.
     layers : bool
         Whether the method can show how it predicted, by its function ``layers``.
     gpu : bool
@@ -68,6 +70,7 @@ class Needs:
     samples: Samples = "none"
     fills: bool = False
     step_days: int = 1
+    ndvi: bool = False
     layers: bool = False
     gpu: bool = False
     cost: float = 1.0

@@ -24,10 +24,10 @@ def initialise(network: nn.Module, seed: int, beginning: Beginning) -> nn.Module
         the mean of the goal; it needs far fewer steps.
     """
     generator = torch.Generator().manual_seed(seed)
-    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)]
     with torch.no_grad():
         for convolution in convolutions:
-            fan_in = convolution.weight[0].numel()
+            fan_in = _fan_in(convolution)
             hidden = 0.01 if beginning == "normal" else float(np.sqrt(2 / fan_in))
             last = 0.01 if beginning == "normal" else 0.001
             spread = last if convolution is convolutions[-1] else hidden
@@ -35,3 +35,11 @@ def initialise(network: nn.Module, seed: int, beginning: Beginning) -> nn.Module
             if convolution.bias is not None:
                 convolution.bias.zero_()
     return network
+
+
+def _fan_in(convolution: nn.Conv2d | nn.ConvTranspose2d) -> int:
+    """How many products are added up in a value; a transposed filter has its input channels first."""
+    taps = convolution.weight[0, 0].numel()
+    if isinstance(convolution, nn.ConvTranspose2d):
+        return max(1, convolution.in_channels * taps // (convolution.stride[0] * convolution.stride[1]))
+    return convolution.weight[0].numel()
