@@ -5,14 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stfuse.learning.blocks import Blocks, Piece
 from stfuse.learning.plan import Plan
 
-__all__ = ["AtHand", "Schedule"]
+__all__ = ["AtHand", "Schedule", "Source"]
+
+P = TypeVar("P")
+
+
+class Source(Protocol[P]):
+    """Blocks of training data, such as `stfuse.learning.blocks.Blocks`: kept all of them, or read when asked for."""
+
+    @property
+    def threads(self) -> int:
+        """That read."""
+
+    @property
+    def kept(self) -> list[P]:
+        """All blocks, or none."""
+
+    def room(self, memory: int) -> int:
+        """How many of the largest blocks fit into so many bytes."""
+
+    def piece(self, index: int) -> P:
+        """A block."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +73,7 @@ class Schedule:
         return int(np.random.default_rng([self.seed, 2, turn]).permutation(self.count)[place])
 
 
-class AtHand:
+class AtHand(Generic[P]):
     """The blocks of an epoch, and those that the next one adds, read by threads of its own.
 
     Parameters
@@ -64,14 +84,14 @@ class AtHand:
         Bytes for them, unless all blocks are kept already.
     """
 
-    def __init__(self, blocks: Blocks, used: Sequence[int], memory: int, plan: Plan, seed: int) -> None:
+    def __init__(self, blocks: Source[P], used: Sequence[int], memory: int, plan: Plan, seed: int) -> None:
         self._blocks, self._used, self._plan = blocks, used, plan
         room = len(used) if blocks.kept else max(2, blocks.room(memory))
         self._schedule = Schedule(len(used), room, seed)
         self._pool = ThreadPoolExecutor(blocks.threads)
-        self._pieces: dict[int, Future[Piece]] = {}
+        self._pieces: dict[int, Future[P]] = {}
 
-    def at(self, epoch: int) -> tuple[NDArray[np.int64], Callable[[int], Piece]]:
+    def at(self, epoch: int) -> tuple[NDArray[np.int64], Callable[[int], P]]:
         """Numbers of the blocks of an epoch, and what gives each; waits for nothing."""
         now = self._schedule.at(epoch)
         if self._blocks.kept:

@@ -67,6 +67,7 @@ class Feed:
 
     Attributes
     ----------
+    unit : str
     channels, bands : int
         Of inputs and goal.
     size : int
@@ -76,9 +77,11 @@ class Feed:
         Patches to draw from, and held-out ones.
     """
 
+    unit = "patch"
+
     def __init__(
         self,
-        at_hand: AtHand,
+        at_hand: AtHand[Piece],
         train: _Places,
         held: tuple[Sequence[Piece], _Places],
         cut: Cut,

@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,7 +18,8 @@ from tqdm import tqdm
 from stfuse.errors import InputError
 from stfuse.learning.checkpoints import arrays, tensors, write_checkpoint
 from stfuse.learning.devices import bfloat16_here, choose_precision
-from stfuse.learning.feed import Batch, Feed
+from stfuse.learning.feed import Batch
+from stfuse.learning.patches import Scaling
 from stfuse.learning.plan import Plan
 from stfuse.learning.ranks import joined, rank, ranks
 from stfuse.learning.resuming import Place
@@ -26,7 +27,7 @@ from stfuse.learning.schedules import rate_at
 from stfuse.learning.weights import CURVE, weights
 from stfuse.task import State
 
-__all__ = ["Loop", "Loss"]
+__all__ = ["Feeding", "Loop", "Loss"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,31 @@ Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 EPOCH, TRAIN, HELD, SECONDS = (CURVE.index(name) for name in ("epoch", "train_loss", "held_loss", "seconds"))
 LOG_EVERY = 10.0
 """Seconds at least between two epochs' lines in the log."""
+
+
+class Feeding(Protocol):
+    """What feeds a training: batches of patches (`stfuse.learning.feed.Feed`), or of anything else.
+
+    Attributes
+    ----------
+    unit : str
+        What a batch is made of, as the log counts it.
+    scaling : Scaling
+        Kept with the weights.
+    train_count, held_count : int
+        Units to draw from, and held-out ones.
+    """
+
+    unit: str
+    scaling: Scaling
+    train_count: int
+    held_count: int
+
+    def batches(self, first_step: int, last_step: int) -> Iterator[Batch]:
+        """Inputs, goal and mask of each step, four axes each; they depend on the seed and the step alone."""
+
+    def held_batches(self) -> Iterator[Batch]:
+        """All that is held out, the same each time."""
 
 
 class Loop:
@@ -57,7 +83,7 @@ class Loop:
     def __init__(
         self,
         network: nn.Module,
-        feed: Feed,
+        feed: Feeding,
         plan: Plan,
         seed: int,
         loss: Loss,
@@ -165,8 +191,8 @@ class Loop:
         if time.perf_counter() - self._logged >= LOG_EVERY:
             self._logged, speed = time.perf_counter(), self._step * plan.batch / self._seconds()
             left = (plan.epochs * plan.steps - self._step) * plan.batch / speed
-            words = "%s: epoch %d of %d, %s, %.3g patches/s, at most %.0f s left"
-            logger.info(words, self._name, len(self._rows) - 1, plan.epochs, said, speed, left)
+            words = "%s: epoch %d of %d, %s, %.3g %s/s, at most %.0f s left"
+            logger.info(words, self._name, len(self._rows) - 1, plan.epochs, said, speed, self._feed.unit, left)
 
     def _learn(self, batch: Batch | None, rate: float) -> None:
         """One step."""
@@ -245,7 +271,7 @@ class Loop:
         return tqdm(
             total=plan.epochs * plan.steps * plan.batch,
             initial=self._step * plan.batch,
-            unit="patch",
+            unit=self._feed.unit,
             desc=self._name,
             disable=None if rank() == 0 else True,  # None: no bar where nobody watches
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
+from typing import Any, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,21 +14,31 @@ from torch import Tensor, nn
 from stfuse.errors import InputError
 from stfuse.learning.checkpoints import arrays, put_aside, read_checkpoint, tensors, write_checkpoint
 from stfuse.learning.devices import device, placed, steady
-from stfuse.learning.feed import open_feed
+from stfuse.learning.feed import Feed, open_feed
 from stfuse.learning.lessons import Lesson
-from stfuse.learning.loop import Loop, Loss
+from stfuse.learning.loop import Feeding, Loop, Loss
 from stfuse.learning.plan import Plan
 from stfuse.learning.ranks import rank, ranks, together
 from stfuse.learning.resuming import next_place
 from stfuse.learning.weights import CURVE
 from stfuse.task import State
 
-__all__ = ["CURVE", "Build", "Loss", "masked_square", "train"]
+__all__ = ["CURVE", "Build", "Loss", "OpenFeed", "masked_square", "train", "train_on"]
 
 logger = logging.getLogger(__name__)
 
 Build = Callable[[int, int], nn.Module]
 """(channels, bands) -> a network whose weights have begun."""
+
+
+class OpenFeed(Feeding, AbstractContextManager[Any], Protocol):
+    """A feed that can be closed."""
+
+    def __enter__(self) -> Self:
+        return self
+
+
+F = TypeVar("F", bound=OpenFeed)
 
 
 def masked_square(said: Tensor, goal: Tensor, mask: Tensor, inputs: Tensor) -> Tensor:
@@ -81,8 +93,43 @@ def train(
         If the scenes are too few, too small or too cloudy to cut patches from, if the training diverges, or if the
         network was to be compiled and cannot be.
     """
+
+    def feed(rank: int, ranks: int) -> Feed:
+        return open_feed(lessons, plan, seed, halo, align, tied, rank, ranks)
+
+    def network(feed: Feed) -> nn.Module:
+        return build(feed.channels, feed.bands)
+
+    return train_on(feed, network, plan, seed, loss, name, halo, align, tied)
+
+
+def train_on(
+    feed: Callable[[int, int], F],
+    build: Callable[[F], nn.Module],
+    plan: Plan,
+    seed: int,
+    loss: Loss = masked_square,
+    name: str = "training",
+    *things: Any,
+) -> State:
+    """Train a network on whatever feeds it; see `train`, which does so with patches.
+
+    Parameters
+    ----------
+    feed : callable
+        (rank, ranks) -> an open feed, of every batch of which this process is given its share. It is closed here.
+    build : callable
+        The open feed -> a network whose weights have begun.
+    *things
+        What the training depends on beside the plan and the seed, as JSON can say it.
+
+    Raises
+    ------
+    InputError
+        If the training diverges, or if the network was to be compiled and cannot be.
+    """
     where = device()
-    place = next_place(asdict(plan), seed, halo, align, tied, name)
+    place = next_place(asdict(plan), seed, *things, name)
     found = read_checkpoint(place) if place else None
     together()  # all have read before anyone writes
     if place and found is None and rank() == 0:
@@ -90,18 +137,13 @@ def train(
     if found and "state" in found:
         logger.info("%s was finished before", name)
         return arrays(found["state"])
-    with steady(where, plan.precision), open_feed(lessons, plan, seed, halo, align, tied, rank(), ranks()) as feed:
-        if not feed.held_count:
-            logger.warning(
-                "no patch could be held out: %s runs its %d epochs without early stopping", name, plan.epochs
-            )
-        logger.info(
-            "%s: %d lessons, %d training and %d held-out patches of %d x %d pixels, on %s x %d",
-            *(name, len(lessons), feed.train_count, feed.held_count, feed.size, feed.size, where, ranks()),
-        )
+    with steady(where, plan.precision), feed(rank(), ranks()) as opened:
+        counts = opened.train_count, opened.held_count
+        if not opened.held_count:
+            logger.warning("nothing could be held out: %s runs its %d epochs without early stopping", name, plan.epochs)
+        logger.info("%s: %d for training and %d held out (%s), on %s x %d", name, *counts, opened.unit, where, ranks())
         torch.manual_seed(seed)
-        network = placed(build(feed.channels, feed.bands), where)
-        loop = Loop(network, feed, plan, seed, loss, where, place, name)
+        loop = Loop(placed(build(opened), where), opened, plan, seed, loss, where, place, name)
         if found:
             loop.go_on_from(found)
         state = _run(loop, plan)
