@@ -40,8 +40,10 @@ COLOURS = {
     # methods
     "bilinear": "#4D4D4D", "bicubic": "#767676", "nearest": "#9A9A9A", "temporal": "#AA4499", "starfm_si": "#E69F00",
     "srcnn": "#56B4E9", "esrcnn": "#0072B2", "starfm": "#D55E00", "estarfm": "#CC6677", "fsdaf": "#009E73",
-    "atprk": "#999933", "dstfn": "#332288", "gru_ndvi": "#44AA99", "srcnn_lstm": "#661100",
+    "atprk": "#999933", "dstfn": "#332288", "srcnn_lstm": "#661100",
     "stfdcnn": "#CC79A7", "ddi": "#BBA93C", "carn": "#6699CC",
+    "gru": "#0E7C55", "gru_optical": "#56A8D6", "gru_backscatter": "#B5762A", "hgbrt": "#D6518F",
+    "whittaker": "#7A6FB0", "gaussian_process": "#EE7733", "unet_sar": "#44AA99",
     # sensors
     "sentinel2": "#117733", "landsat8": "#882255", "landsat8_pan": "#B0728F", "landsat": "#C2185B",
     "modis": "#0B5FA5", "sentinel1": "#5B4B9A", "venus": "#2F8F83",

@@ -1,4 +1,4 @@
-"""What Rossberg and Schmitt 2024 report (Tables I to III), to stand beside results from here. Other places, other clouds."""
+"""What Rossberg and Schmitt 2024 report (Tables I to III), of other places and under other clouds, to compare with."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def _weighted(values: pd.Series, weights: pd.Series) -> float:
 
 
 def _errors(of_runs: pd.DataFrame) -> dict[str, float]:
-    """The errors of several runs (a row each: columns the metrics and ``n``), as if their values were scored at once."""
+    """The errors of several runs (a row each: the metrics and ``n``), as if all their values were scored at once."""
     n = of_runs["n"]
     total = float(n.sum())
     if not total:
