@@ -64,12 +64,15 @@ def days_to_kept(kept: NDArray[np.bool_], days: NDArray[np.floating], wanted: ND
     ndarray, shape (target, ...), float32
         0 where a value is kept on that very day; inf where a series keeps nothing.
     """
-    out = np.full((len(wanted), *kept.shape[1:]), np.inf, np.float32)
-    for i, day in enumerate(wanted):
-        for k, other in enumerate(days):
-            away = np.float32(abs(float(day) - float(other)))
-            np.minimum(out[i], np.where(kept[k], away, np.float32(np.inf)), out=out[i])
-    return out
+    # A pass each way over the kept values, so that the work grows with the dates and not with their square.
+    none = np.full((1, *kept.shape[1:]), np.inf, np.float32)
+    at = np.asarray(days, np.float32).reshape(-1, *[1] * (kept.ndim - 1))
+    before = np.maximum.accumulate(np.concatenate([-none, np.where(kept, at, -none)]), axis=0)
+    after = np.minimum.accumulate(np.concatenate([np.where(kept, at, none), none])[::-1], axis=0)[::-1]
+    day = np.asarray(wanted, np.float32).reshape(-1, *[1] * (kept.ndim - 1))
+    since = day - before[np.searchsorted(days, wanted, side="right")]
+    until = after[np.searchsorted(days, wanted, side="left")] - day
+    return np.asarray(np.minimum(since, until), np.float32)
 
 
 def gap_class(days: NDArray[np.floating]) -> NDArray[np.int8]:
