@@ -135,7 +135,7 @@ def gap_errors_figure(table: pd.DataFrame, without: Sequence[str], title: str) -
     if table.empty:
         raise ValueError("A figure of errors by gap length needs errors, found none.")
     methods = list(dict.fromkeys(table["method"]))
-    top, head, gap, high, low, beside = 0.95, 1.62, 0.45, 2.35, 1.7, 0.5
+    top, head, gap, high, low, beside = 0.78, 1.36, 0.45, 2.35, 1.7, 0.5
     figure = Figure((WIDTH, head + 0.25 + high + gap + low + 0.75))
     note = "Thick: straight lines between the values kept. Below the zero line a method is worse than that. "
     note += "The paper's numbers are of 124 other regions."
@@ -184,12 +184,12 @@ def gap_lengths_figure(days: NDArray[np.int64], counts: NDArray[np.int64], title
     total = int(counts.sum())
     if not total:
         raise ValueError("A figure of gap lengths needs hidden values, found none.")
-    figure = Figure((WIDTH, 4.1))
+    figure = Figure((WIDTH, 3.85))
     share = 100 * counts / total
     short = share[days < 6].sum()
     note = f"{total:,} hidden values; {short:.0f} % lie within less than six days of a value kept (the paper's: "
     heading(figure, title, note + f"{100 * SHORT_GAPS:.0f} %).")
-    axes = place(figure, 0.65, 0.95, WIDTH - 0.8, 2.55)
+    axes = place(figure, 0.65, 0.7, WIDTH - 0.8, 2.55)
     classes = gap_class(days.astype(np.float32))
     last = min(int(days.max()), LONGEST)
     x = np.minimum(days, last)
@@ -204,5 +204,6 @@ def gap_lengths_figure(days: NDArray[np.int64], counts: NDArray[np.int64], title
         ticks, words = [*ticks, last], [*words, f"≥{last}"]
     axes.set_xticks(ticks, words)
     axes.grid(axis="y", color=FAINT)
-    axes.legend(loc="upper right", title="gap length", title_fontsize=8.5, alignment="left", handlelength=1.2)
+    look = {"frameon": True, "framealpha": 1.0, "edgecolor": "white", "alignment": "left", "handlelength": 1.2}
+    axes.legend(loc="upper right", title="gap length", title_fontsize=8.5, **look)
     return figure
