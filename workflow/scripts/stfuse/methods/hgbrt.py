@@ -89,8 +89,10 @@ def fit(samples: Iterable[Sample], params: Params, seed: int) -> State:
             break
     if params.rows - left < 2:
         raise TooLittleError("No training series has values to hide", "add sites or dates to the experiment")
+    x = np.concatenate(rows)
+    seen = np.flatnonzero(np.isfinite(x).any(axis=0))  # the library takes no feature that is always missing
     model = HistGradientBoostingRegressor(random_state=seed)
-    return trees_of(model.fit(np.concatenate(rows), np.concatenate(labels)))
+    return trees_of(model.fit(x[:, seen], np.concatenate(labels)), seen)
 
 
 def rows_of(task: Task, share: float, most: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
@@ -115,8 +117,14 @@ def rows_of(task: Task, share: float, most: int, rng: np.random.Generator) -> tu
     return np.concatenate([nothing, *x]), label[week, series]
 
 
-def trees_of(model: HistGradientBoostingRegressor) -> State:
+def trees_of(model: HistGradientBoostingRegressor, columns: NDArray[np.intp]) -> State:
     """The trees of a fitted model, one after another in plain arrays.
+
+    Parameters
+    ----------
+    model : HistGradientBoostingRegressor
+    columns : ndarray, shape (feature,)
+        Which of all features the model was given.
 
     Returns
     -------
@@ -132,7 +140,7 @@ def trees_of(model: HistGradientBoostingRegressor) -> State:
     leaf = nodes["is_leaf"].astype(bool)
     return {
         "root": root,
-        "feature": nodes["feature_idx"].astype(np.int32),
+        "feature": columns[nodes["feature_idx"]].astype(np.int32),
         "threshold": nodes["num_threshold"].astype(np.float64),
         "missing_left": nodes["missing_go_to_left"].astype(bool),
         "left": np.where(leaf, -1, nodes["left"].astype(np.int32) + first).astype(np.int32),
