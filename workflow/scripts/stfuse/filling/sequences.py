@@ -136,6 +136,7 @@ def cut(
     first: NDArray[np.datetime64],
     last: NDArray[np.datetime64],
     wanted: NDArray[np.bool_] | None = None,
+    base: FloatArray | None = None,
 ) -> Sequences:
     """Cut a sequence out of each series, and drop the steps at which nothing is known and nothing is asked.
 
@@ -150,6 +151,8 @@ def cut(
         Days with which the sequences begin and end. What lies outside still serves the interpolation.
     wanted : ndarray of bool, shape (step,), optional
         Steps that every sequence has if they lie within it, whether anything is known there or not.
+    base : ndarray, shape (step, series), optional
+        What `interpolated` makes of the optical values, if it is known already.
     """
     there = np.isfinite(values).any(axis=0) | np.isfinite(label)
     if wanted is not None:
@@ -158,15 +161,15 @@ def cut(
     lengths = there.sum(axis=0)
     longest = max(1, int(lengths.max(initial=0)))
     steps = np.argsort(~there, axis=0, kind="stable")[:longest]
-    base = interpolated(days, values[0])
-    return Sequences(
-        np.stack([np.take_along_axis(channel, steps, 0) for channel in values]),
-        days[steps],
-        np.take_along_axis(base, steps, 0),
-        np.take_along_axis(label, steps, 0),
-        lengths,
-        steps,
-    )
+    base = interpolated(days, values[0]) if base is None else base
+    # The steps that are dropped come after the others: in a shorter sequence they are the padding.
+    within = np.arange(longest)[:, None] < lengths
+
+    def taken(array: FloatArray) -> FloatArray:
+        return np.where(within, np.take_along_axis(array, steps, 0), np.float32(np.nan))
+
+    kept = np.stack([taken(channel) for channel in values])
+    return Sequences(kept, days[steps], taken(base), taken(label), lengths, steps)
 
 
 def joined(parts: Sequence[Sequences], order: NDArray[np.integer]) -> Sequences:

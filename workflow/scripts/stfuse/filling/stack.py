@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -12,10 +12,13 @@ from odc.geo.geobox import GeoBox
 from stfuse.grid import regrid_series
 from stfuse.task import FloatArray, Series, Task
 
-__all__ = ["NO_DATES", "Inputs", "Stack", "on_grid", "stack"]
+__all__ = ["CHANNELS", "NO_DATES", "Inputs", "Stack", "brought_together", "on_grid", "stack"]
 
 Inputs = Literal["ndvi_fusion", "optical_only", "ndvi_backscatter"]
 """What Rossberg and Schmitt 2024 compare in section IV."""
+
+CHANNELS: Final[dict[Inputs, int]] = {"ndvi_fusion": 2, "optical_only": 1, "ndvi_backscatter": 3}
+"""Series that a network is shown, the optical one among them."""
 
 NO_DATES: Final = np.empty(0, "datetime64[D]")
 RADAR: Final = "sar"
@@ -56,6 +59,17 @@ def on_grid(series: Series, grid: GeoBox) -> FloatArray:
     if alike and inside and column + grid.width <= series.grid.width:
         return series.values[..., row : row + grid.height, column : column + grid.width]
     return regrid_series(series, grid, "bilinear").values
+
+
+def brought_together(task: Task) -> Task:
+    """The task with all its series on the fine grid."""
+    grid = task.fine.grid
+
+    def on(series: Series) -> Series:
+        return Series(on_grid(series, grid), series.dates, series.bands, grid)
+
+    aux = {name: on(series) for name, series in task.aux.items()}
+    return replace(task, coarse=on(task.coarse), aux=aux)
 
 
 def _images(task: Task, inputs: Inputs) -> list[tuple[NDArray[np.datetime64], FloatArray]]:
