@@ -31,7 +31,7 @@ def test_a_network_is_trained_from_files(tmp_path, variable, shape):
         assert scene["truth"].endswith(f"fine/{given['date']}") and len(scene["inputs"]) == 1
         assert scene["inputs"][0].endswith(f"coarse/{given['date']}")
     rows = pd.read_csv(curve)
-    assert tuple(rows.columns) == CURVE == model.CURVE
+    assert tuple(rows.columns) == CURVE
     assert list(rows["epoch"]) == [0, 1, 2] and rows["train_loss"][1:].notna().all()
 
 

@@ -1,15 +1,13 @@
 """Stage `model`: what a method learns from the training dates of an experiment, and its training curve."""
 
-import csv
 import logging
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from stfuse.errors import InputError
-from stfuse.job import job, whole
+from stfuse.job import job
+from stfuse.learning.curves import write_curve
 from stfuse.learning.fitting import learn
 from stfuse.learning.resuming import MINUTES
 from stfuse.methods import load, make_params
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     snakemake: Any
 
 logger = logging.getLogger(__name__)
-
-CURVE = ("stage", "epoch", "train_loss", "held_loss", "learning_rate", "seconds", "waiting")
 
 
 def train(
@@ -70,13 +66,8 @@ def train(
         learned = learn_together(processes, samples, method, bands, variable, seed, checkpoints, minutes)
     else:
         learned = learn(samples, method, bands, variable, seed, checkpoints, minutes)
-    rows = learned.pop("curve", np.zeros((0, len(CURVE))))
+    write_curve(curve, learned)
     save_state(state, learned, method, bands, variable, _scale(samples), [*map(_scene, samples)], seed)
-    with whole(curve) as part, part.open("w", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(CURVE)
-        for stage, epoch, *values in rows:
-            table.writerow([int(stage), int(epoch), *(f"{value:.6g}" for value in values)])
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 

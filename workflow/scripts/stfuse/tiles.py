@@ -17,7 +17,7 @@ from stfuse.methods import Method
 from stfuse.task import FloatArray, Scene, State, Task, Window
 from stfuse.threads import in_order
 
-__all__ = ["SIZE", "Tile", "each_tile", "pieces", "plan", "predict", "predict_into"]
+__all__ = ["SIZE", "Tile", "answer", "each_tile", "pieces", "plan", "predict", "predict_into"]
 
 R = TypeVar("R")
 
@@ -101,8 +101,14 @@ def pieces(scene: Scene, halo: int | None, size: int = SIZE, threads: int = 1) -
     return _Pieces(scene, _tiles(scene, halo, size, 1), threads)
 
 
-def _predict_once(name: str, method: Method, task: Task, state: State, params: Any) -> FloatArray:
-    """One call of the method, its answer checked."""
+def answer(name: str, method: Method, task: Task, state: State, params: Any) -> FloatArray:
+    """One call of the method, its answer checked: shape (time, band, y, x), float32.
+
+    Raises
+    ------
+    InputError
+        If the answer has another shape or type.
+    """
     values = method.predict(task, state, params)
     expected = (len(task.dates), *task.fine.values.shape[1:])
     if values.shape != expected or values.dtype != np.float32:
@@ -200,7 +206,7 @@ def predict_into(
     state = cast(State, prepare(pieces(scene, halo, threads=at_a_time), state, params)) if prepare else state
 
     def work(task: Task) -> FloatArray:
-        return _predict_once(name, method, task, state, params)
+        return answer(name, method, task, state, params)
 
     each_tile(put, work, scene, halo, size, at_a_time, name)
 

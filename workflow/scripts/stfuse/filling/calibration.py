@@ -107,7 +107,9 @@ def _sums(trial: Trial, shortest: float) -> NDArray[np.float64]:
     return np.stack([np.bincount(at, part, len(BINS)) for part in parts])
 
 
-def calibrate(samples: Iterable[tuple[Sample, NDArray[np.bool_]]], fill: Fill, share: float) -> Errors:
+def calibrate(
+    samples: Iterable[tuple[Sample, NDArray[np.bool_]]], fill: Fill, share: float, threads: int = 1
+) -> Errors:
     """Errors of a method by gap length where it has not learned.
 
     Gaps of 20 days and more are rare when values are hidden at random: for them nine tenths are hidden once more.
@@ -120,12 +122,14 @@ def calibrate(samples: Iterable[tuple[Sample, NDArray[np.bool_]]], fill: Fill, s
         The method.
     share : float
         Of the values that are hidden, 0..1.
+    threads : int
+        Windows worked on at a time.
     """
     sums = np.zeros((4, len(BINS)))
     for sample, held in samples:
-        for one in trials(sample, fill, share, held, _SEED):
+        for one in trials(sample, fill, share, held, _SEED, threads):
             sums += _sums(one, 0)
-        for one in trials(sample, fill, max(share, _LONG_SHARE), held, _SEED + 1):
+        for one in trials(sample, fill, max(share, _LONG_SHARE), held, _SEED + 1, threads):
             sums += _sums(one, _LONG)
     return Errors.of(sums)
 

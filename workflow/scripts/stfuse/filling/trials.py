@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from tqdm import tqdm
 
 from stfuse.filling.hiding import days_to_kept, hide
 from stfuse.task import FloatArray, Sample, Series, Task, Window
+from stfuse.threads import in_order
 from stfuse.tiles import plan
 
 __all__ = ["SIDE", "Fill", "Trial", "between", "chosen", "days_of", "gaps_of", "trials"]
 
-SIDE: Final = 64
+SIDE: Final = 32
 """Pixels a side of the windows that series are read in. It takes part in what is hidden: not to be changed lightly."""
 
 Fill = Callable[[Task], FloatArray]
@@ -50,7 +53,13 @@ def days_of(dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
 
 
 def gaps_of(task: Task) -> FloatArray:
-    """Days from each date to predict to the nearest value that the task holds, shape (time, y, x); inf = it has none."""
+    """Days from each date to predict to the nearest value that the task holds.
+
+    Returns
+    -------
+    ndarray, shape (time, y, x), float32
+        inf where a series has no value.
+    """
     kept = np.isfinite(task.fine.values[:, 0])
     return days_to_kept(kept, days_of(task.fine.dates), days_of(task.dates))
 
@@ -174,7 +183,9 @@ class Masked:
         return np.where(self.ground[window], values, np.float32(np.nan))
 
 
-def trials(sample: Sample, fill: Fill, share: float, ground: NDArray[np.bool_], seed: int) -> Iterator[Trial]:
+def trials(
+    sample: Sample, fill: Fill, share: float, ground: NDArray[np.bool_], seed: int, threads: int = 1
+) -> Iterator[Trial]:
     """Hide values of a sample's series at random, let a method fill them, window by window.
 
     The same seed hides the same values whatever the method, so that methods are compared on the same ones.
@@ -185,15 +196,23 @@ def trials(sample: Sample, fill: Fill, share: float, ground: NDArray[np.bool_], 
         Of the observed values of each series, 0..1; one at least is kept.
     ground : ndarray of bool, shape (y, x)
         The pixels that take part.
+    threads : int
+        Windows worked on at a time; the trials come in the windows' order.
 
     Yields
     ------
     Trial
     """
-    for window in windows(sample):
+
+    def work(window: Window) -> Trial:
         rows, columns = window
-        if not ground[window].any():
-            continue
         rng = np.random.default_rng([seed, rows.start, columns.start])
         one = _one(sample.crop(window), fill, share, ground[window], rng)
-        yield one._replace(row=one.row + rows.start, column=one.column + columns.start)
+        return one._replace(row=one.row + rows.start, column=one.column + columns.start)
+
+    used = [window for window in windows(sample) if ground[window].any()]
+    bar = tqdm(total=int(ground.sum()), unit="series", desc="hidden values", disable=None)
+    with closing(bar), closing(in_order(work, used, threads)) as done:
+        for window, one in zip(used, done, strict=True):
+            yield one
+            bar.update(int(ground[window].sum()))

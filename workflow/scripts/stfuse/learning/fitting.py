@@ -14,7 +14,7 @@ from stfuse.methods import load, make_params
 from stfuse.sources import digest
 from stfuse.task import State
 
-__all__ = ["learn"]
+__all__ = ["learn", "learn_from"]
 
 
 def learn(
@@ -44,12 +44,33 @@ def learn(
     InputError
         If a sample cannot be read, a setting is unknown, or the samples do not suffice.
     """
+    kind = TaskFiles if load(method["file"]).NEEDS.samples == "target" else SampleFiles
+    scenes = [kind(sample, bands, variable) for sample in samples]
+    return learn_from(scenes, list(samples), method, bands, variable, seed, checkpoints, minutes)
+
+
+def learn_from(
+    scenes: Sequence[Any],
+    described: object,
+    method: Mapping[str, Any],
+    bands: Sequence[str],
+    variable: str,
+    seed: int,
+    checkpoints: Path,
+    minutes: float = MINUTES,
+) -> State:
+    """The same from scenes as they are.
+
+    Parameters
+    ----------
+    scenes : sequence of stfuse.task.Sample
+    described : object
+        What the scenes are made of, as JSON has it: checkpoints of other scenes are not gone on from.
+    """
     module = load(method["file"])
     params = make_params(module, method["settings"])
-    kind = TaskFiles if module.NEEDS.samples == "target" else SampleFiles
     code = digest(Path(__file__), Path(module.__file__))  # type: ignore[attr-defined]
     about = (method["file"], asdict(params), code, version("torch"))
-    belongs = fingerprint(list(samples), *about, list(bands), variable, seed)
+    belongs = fingerprint(described, *about, list(bands), variable, seed)
     with resuming(checkpoints, belongs, minutes):
-        scenes: list[Any] = [kind(sample, bands, variable) for sample in samples]
         return dict(module.fit(scenes, params, seed))

@@ -7,17 +7,11 @@ import torch
 from torch import nn
 
 from stfuse.errors import InputError
+from stfuse.learning.curves import CURVE
 from stfuse.learning.patches import Scaling
 from stfuse.task import State
 
 __all__ = ["CURVE", "part", "restore", "scaling_of", "staged", "weights"]
-
-CURVE = ("stage", "epoch", "train_loss", "held_loss", "learning_rate", "seconds", "waiting")
-"""Columns of ``state["curve"]``, one row an epoch; epoch 0 is the untrained network.
-
-Losses have no unit; ``learning_rate`` is that of the epoch's last step; ``seconds`` count from the training's
-beginning; ``waiting`` is the share of the epoch's time, 0..1, that was spent waiting for data.
-"""
 
 
 def weights(network: nn.Module, scaling: Scaling) -> State:
