@@ -111,7 +111,7 @@ def _draw_errors(axes: Axes, pixel: PixelSeries, reach: float) -> None:
     axes.vlines(pixel.dates[known], 0, np.clip(error[known], -reach, reach), color=FILLED, lw=1.8, zorder=3)
     axes.axhline(0, color=INK, lw=0.8)
     axes.set_ylim(-1.05 * reach, 1.05 * reach)
-    axes.set_ylabel("error")
+    axes.set_ylabel("error (NDVI)")
     mean = f"{np.abs(error[known]).mean():.3f} (n = {known.sum()})" if known.any() else "none"
     words = f"mean |error|: filled {mean}"
     words += f", from radar {np.abs(radar).mean():.3f} (n = {radar.size})" if radar.size else ""
@@ -128,7 +128,7 @@ def _legend(figure: Figure, radar: bool, top: float) -> None:
     ]
     if radar:
         handles.append(Line2D([], [], color=RADAR, lw=0.9, marker=".", ms=5, label="from radar alone"))
-    corner = (0.6 / WIDTH, 1 - top / figure.get_figheight())
+    corner = (0.65 / WIDTH, 1 - top / figure.get_figheight())
     figure.legend(handles=handles, loc="upper left", bbox_to_anchor=corner, ncols=5, borderaxespad=0)
 
 
@@ -146,7 +146,7 @@ def pixel_figure(pixels: Sequence[PixelSeries], method: str, title: str) -> Figu
         What filled them.
     title : str
     """
-    head, high, low, between = 1.1, 1.95, 0.85, 0.26
+    head, high, low, between = 1.2, 1.95, 0.85, 0.26
     step = high + low + between + 0.62
     figure = Figure((WIDTH, head + max(len(pixels) * step, 1.0)))
     note = f"Filled by {method}. Each observed value is held against what is filled when its whole date is hidden."
@@ -161,8 +161,8 @@ def pixel_figure(pixels: Sequence[PixelSeries], method: str, title: str) -> Figu
     reach = max(float(np.nanpercentile(errors, 98)) if np.isfinite(errors).any() else 0.0, 0.1)
     dates = np.concatenate([np.concatenate([p.dates, p.filled_dates]) for p in pixels])
     for i, pixel in enumerate(pixels):
-        above = place(figure, 0.6, head + i * step, WIDTH - 0.75, high)
-        below = place(figure, 0.6, head + i * step + high + between, WIDTH - 0.75, low)
+        above = place(figure, 0.65, head + i * step, WIDTH - 0.8, high)
+        below = place(figure, 0.65, head + i * step + high + between, WIDTH - 0.8, low)
         _draw_series(above, pixel)
         above.set_ylim(bottom, top)
         _draw_errors(below, pixel, reach)

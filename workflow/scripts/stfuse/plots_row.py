@@ -65,6 +65,16 @@ class RowSeries:
     filled: FloatArray
     spacing: float
 
+    def without_own(self) -> tuple[Dates, FloatArray]:
+        """Dates and values of the dense series in which no value was given itself to be filled from."""
+        dates = np.union1d(self.dates, self.filled_dates)
+        out = np.full((len(dates), self.filled.shape[1]), np.nan, np.float32)
+        out[np.searchsorted(dates, self.filled_dates)] = self.filled
+        own = np.searchsorted(dates, self.dates)
+        # A cloud has nothing to leave out: there both are the same prediction.
+        out[own] = np.where(np.isfinite(self.left_out) & np.isfinite(self.optical), self.left_out, out[own])
+        return dates, out
+
 
 def held(dates: Dates, values: FloatArray, days: Dates, longest: int) -> FloatArray:
     """Values day by day: each date's stay until the next date.
@@ -185,9 +195,8 @@ def row_figure(series: RowSeries, overview: Picture | None, y: float, method: st
         sheet.show(composite(coloured, [limits(band) for band in coloured], MISSING), "true colours")
     scale = limits(np.concatenate([series.optical.ravel(), series.filled.ravel()]), 1, 99)
     image = sheet.show(held(series.dates, series.optical, days, step).T, "observed NDVI", clim=scale)
-    image = sheet.show(
-        held(series.filled_dates, series.filled, days, len(days)).T, "filled NDVI, every date known", clim=scale
-    )
+    filled = held(*series.without_own(), days, len(days))
+    image = sheet.show(filled.T, "filled NDVI; where observed, without that date", clim=scale)
     sheet.bar(image, "NDVI (both)")
     reach = symmetric([error])
     said = "error: NDVI filled without that date, minus observed"

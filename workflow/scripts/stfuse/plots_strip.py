@@ -110,12 +110,8 @@ def strip_figure(strip: Strip, method: str, title: str) -> Figure:
     across = -(-count // blocks)
     wide = (WIDTH - LEFT - RIGHT - (across - 1) * GAP) / max(across, 5)
     high = wide * strip.grid.shape[0] / strip.grid.shape[1]
-    words = [
-        *(["true colours"] if strip.colours is not None else []),
-        "observed\nNDVI",
-        "filled\nNDVI",
-        "error\n(NDVI)",
-    ]
+    words = ["true colours"] * (strip.colours is not None)
+    words += ["observed\nNDVI", "filled\nNDVI", "error\n(NDVI)"]
     block = len(words) * (high + GAP) + 0.55
     figure = Figure((WIDTH, HEAD + blocks * block))
     errors = strip.left_out - strip.optical
