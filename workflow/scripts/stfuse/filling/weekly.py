@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stfuse.filling.drawing import columns_of
+from stfuse.filling.labels import doy_features
 from stfuse.task import FloatArray, Series, Task
 
 __all__ = ["WINDOW", "Weeks", "features", "weekly_mean", "weeks_of"]
@@ -100,8 +101,6 @@ def features(weeks: Weeks, week: int, series: NDArray[np.intp] | slice = slice(N
     """
     end = week - weeks.first + 1
     optical, guide = weeks.optical[end - WINDOW : end - 1, series], weeks.guide[end - WINDOW : end, series]
-    middle = np.datetime64(7 * week + 3, "D")
-    day = int((middle - middle.astype("datetime64[Y]").astype("datetime64[D]")).astype(int)) + 1
-    angle = 2 * np.pi * day / 365.25
-    season = np.repeat(np.array([[np.sin(angle)], [np.cos(angle)]], np.float32), optical.shape[1], axis=1)
+    middle = np.array([7 * week + 3]).astype("datetime64[D]")
+    season = np.repeat(doy_features(middle).T, optical.shape[1], axis=1)
     return np.ascontiguousarray(np.concatenate([optical, guide, season]).T, np.float32)

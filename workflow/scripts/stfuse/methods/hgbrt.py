@@ -31,7 +31,7 @@ from stfuse.task import FloatArray, Needs, Sample, State, Task
 
 __all__ = ["NEEDS", "Params", "fit", "halo", "predict"]
 
-NEEDS = Needs(references="all", coarse=False, samples="series", fills=True)
+NEEDS = Needs(references="all", coarse=False, samples="series", fills=True, step_days=7)
 VERSION = 1
 
 SIDE = 32
