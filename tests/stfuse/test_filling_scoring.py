@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from stfuse import metrics
+from stfuse.errors import InputError
 from stfuse.filling.calibration import BINS, Errors
 from stfuse.filling.hiding import GAP_CLASSES, gap_class
-from stfuse.filling.scoring import score
+from stfuse.filling.scoring import refuse_seen, score
 from stfuse.filling.trials import Trial
 from stfuse.scores import Row
 
@@ -111,3 +112,36 @@ def test_values_are_counted_by_days_of_gap() -> None:
     _, gaps = score(parts(trial, [100]), ERRORS)
     assert sum(gaps.values()) == N and list(gaps) == sorted(gaps)
     assert gaps[7] == int((trial.gap == 7).sum())
+
+
+SEEN = {"date": "2020-01-01/2020-09-30", "truth": "pixels/gaps/here", "until": None, "held_out": False}
+
+
+@pytest.mark.parametrize(
+    ("changes", "after", "apart"),
+    [
+        ({}, None, False),
+        ({}, None, True),
+        ({"held_out": True}, None, False),
+        ({"until": "2020-09-30"}, None, False),
+        ({"until": "2020-09-30"}, "2020-08-31", False),
+        ({}, "2020-09-30", False),
+    ],
+)
+def test_what_was_learned_from_is_not_scored(changes: dict[str, object], after: str | None, apart: bool) -> None:
+    with pytest.raises(InputError, match="learned from pixels/gaps/here"):
+        refuse_seen([SEEN | changes], "pixels/gaps/here", after, apart)
+
+
+@pytest.mark.parametrize(
+    ("changes", "after", "apart"),
+    [
+        ({"held_out": True}, None, True),
+        ({"until": "2020-09-30"}, "2020-09-30", False),
+        ({"truth": "pixels/gaps/there"}, None, False),
+    ],
+)
+def test_other_ground_later_dates_and_other_sites_are_scored(
+    changes: dict[str, object], after: str | None, apart: bool
+) -> None:
+    refuse_seen([SEEN | changes], "pixels/gaps/here", after, apart)

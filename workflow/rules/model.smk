@@ -15,6 +15,8 @@ rule train:
         "results/logs/model/{experiment}/{trainset}/{method}/seed{seed}.log",
     benchmark:
         "results/benchmarks/model/{experiment}/{trainset}/{method}/seed{seed}.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/torch.yaml"
     threads: training_threads
@@ -45,6 +47,8 @@ rule train_for_date:
         "results/logs/model/{experiment}/{trainset}/{method}/seed{seed}/{date}.log",
     benchmark:
         "results/benchmarks/model/{experiment}/{trainset}/{method}/seed{seed}/{date}.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/torch.yaml"
     threads: training_threads
@@ -62,3 +66,6 @@ rule train_for_date:
         seed=seed_of,
     script:
         "../scripts/model.py"
+
+
+include: "model_filling.smk"

@@ -18,6 +18,8 @@ rule score:
         "results/logs/scores/{experiment}/{site}/{method}/seed{seed}.log",
     benchmark:
         "results/benchmarks/scores/{experiment}/{site}/{method}/seed{seed}.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/geo.yaml"
     resources:
@@ -47,6 +49,8 @@ rule score_ensemble:
         "results/logs/scores/{experiment}/{site}/{method}/ensemble.log",
     benchmark:
         "results/benchmarks/scores/{experiment}/{site}/{method}/ensemble.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/geo.yaml"
     resources:
@@ -104,3 +108,6 @@ rule collect_scores:
         code=code("scores_all"),
     script:
         "../scripts/scores_all.py"
+
+
+include: "scores_filling.smk"

@@ -17,7 +17,7 @@ from stfuse.errors import InputError
 from stfuse.job import whole
 from stfuse.task import State
 
-__all__ = ["VERSION", "image_name", "load_state", "method_version", "provenance", "read_meta", "save_state"]
+__all__ = ["VERSION", "image_name", "load_state", "method_version", "origin", "provenance", "read_meta", "save_state"]
 
 VERSION = 2
 """The layout of state files; counted up when an older file can no longer be read."""
@@ -195,6 +195,25 @@ def _refuse_leak(path: str | Path, scenes: Sequence[Mapping[str, Any]], never: s
             )
 
 
+def origin(method: Mapping[str, Any], settings: Mapping[str, Any], state: str | Path) -> dict[str, str]:
+    """What whatever was made with a state says of the method that made it.
+
+    Parameters
+    ----------
+    method : mapping
+        ``name`` and ``file``.
+    settings : mapping
+        All settings of the method, defaults among them.
+    """
+    return {
+        "method": method["name"],
+        "file": method["file"],
+        "settings": json.dumps(dict(settings), sort_keys=True),
+        "seed": str(read_meta(state)["seed"]),
+        "stfuse": __version__,
+    }
+
+
 def provenance(
     sample: Mapping[str, Any], method: Mapping[str, Any], settings: Mapping[str, Any], variable: str, state: str | Path
 ) -> dict[str, str]:
@@ -213,15 +232,10 @@ def provenance(
     def dates(paths: list[str]) -> str:
         return " ".join(sorted(Path(p).stem for p in paths))
 
-    return {
-        "method": method["name"],
-        "file": method["file"],
-        "settings": json.dumps(dict(settings), sort_keys=True),
-        "seed": str(read_meta(state)["seed"]),
+    return origin(method, settings, state) | {
         "date": sample["date"],
         "variable": variable,
         "references": dates(sample["fine"]),
         "coarse": dates(sample["coarse"]),
         "aux": " ".join(sorted(sample.get("aux", {}))),
-        "stfuse": __version__,
     }

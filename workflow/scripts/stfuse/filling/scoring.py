@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stfuse.errors import InputError
 from stfuse.filling.calibration import Errors, uncertainty
 from stfuse.filling.hiding import GAP_CLASSES, gap_class
 from stfuse.filling.trials import Trial
 from stfuse.scores import Row
 from stfuse.task import FloatArray
 
-__all__ = ["SEED", "Known", "Scores", "score"]
+__all__ = ["SEED", "Known", "Scores", "refuse_seen", "score"]
 
 SEED: Final = 1
 """What is hidden for the scores: the same for all methods, seeds and experiments."""
@@ -146,3 +147,33 @@ def score(
         whole_days = np.rint(one.gap[np.isfinite(one.predicted) & np.isfinite(one.gap)]).astype(int)
         gaps.update(whole_days.tolist())
     return scores, dict(sorted(gaps.items()))
+
+
+def refuse_seen(scenes: Iterable[Mapping[str, Any]], name: str, after: str | None, apart: bool) -> None:
+    """Refuse to score what was learned from.
+
+    Parameters
+    ----------
+    scenes : iterable of mapping
+        Of the state: ``truth``, the `stfuse.state.image_name` of a data set that was learned from; ``until``, its last
+        date (ISO) or None; ``held_out``, whether ground of it was left for the scores.
+    name : str
+        That of the data set that is scored.
+    after : str, optional
+        The date (ISO) after which values are scored; all of them where it is None.
+    apart : bool
+        Whether only the ground is scored that is held out where learning and scoring share a place.
+
+    Raises
+    ------
+    InputError
+    """
+    for scene in scenes:
+        if scene["truth"] != name:
+            continue
+        later = after is not None and scene["until"] is not None and scene["until"] <= after
+        if not later and not (apart and scene["held_out"]):
+            raise InputError(
+                f"The state learned from {name} ({scene['date']}), the very values that would be scored",
+                "delete the state and run again, so that ground or dates are held out of the training",
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,14 @@ from odc.geo.geobox import GeoBox
 from tqdm import tqdm
 
 from stfuse.filling.hiding import days_to_kept, hide
-from stfuse.task import FloatArray, Sample, Series, Task, Window
+from stfuse.methods import Method
+from stfuse.task import FloatArray, Sample, Series, State, Task, Window
 from stfuse.threads import in_order
-from stfuse.tiles import plan
+from stfuse.tiles import answer, plan
 
-__all__ = ["SIDE", "Fill", "Trial", "between", "chosen", "days_of", "gaps_of", "trials"]
+__all__ = ["SIDE", "Fill", "Masked", "Trial", "between", "chosen", "days_of", "filler", "gaps_of", "trials"]
 
-SIDE: Final = 32
+SIDE: Final = 64
 """Pixels a side of the windows that series are read in. It takes part in what is hidden: not to be changed lightly."""
 
 Fill = Callable[[Task], FloatArray]
@@ -45,6 +46,11 @@ class Trial(NamedTuple):
     when: NDArray[np.intp]
     row: NDArray[np.intp]
     column: NDArray[np.intp]
+
+
+def filler(name: str, method: Method, state: State, params: Any) -> Fill:
+    """A method with its state and settings, its answers checked; `name` is for the messages."""
+    return lambda task: answer(name, method, task, state, params)
 
 
 def days_of(dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
