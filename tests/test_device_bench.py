@@ -204,8 +204,8 @@ def test_one_thing_at_a_time_is_tried() -> None:
     assert list(device_run.tries(asked)) == [{}, {"batch": 64}, {"patch": 96}, {"compile": True}]
 
 
-def test_every_method_that_learns_is_measured() -> None:
-    learning = {p for p in devices.FILES if load(p).NEEDS.samples != "none"}
+def test_every_method_that_learns_from_images_is_measured() -> None:
+    learning = {p for p in devices.FILES if load(p).NEEDS.samples not in ("none", "series")}
     assert set(devices.networks()) == learning >= {"srcnn", "esrcnn"}
     options = argparse.Namespace(settings='{"dstfn": {"growth": 8}}')
     assert devices.width_of("dstfn", 32, options) == {"features": 32, "growth": 8}

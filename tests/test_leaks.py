@@ -38,9 +38,10 @@ NEEDS = {
     f"{name} {references}": with_references(needs, references, name)
     for name, needs in DECLARED.items()
     for references in (needs.references, *needs.also)
-    if needs.samples != "none"
+    if needs.samples not in ("none", "series")
 }
-LEARNERS = [name for name, needs in DECLARED.items() if needs.samples != "none"]
+# Methods that learn from series of pixels hide values themselves: see tests/stfuse/test_gru.py.
+LEARNERS = [name for name, needs in DECLARED.items() if needs.samples not in ("none", "series")]
 BANDS = ["red", "nir08"]
 SENSORS: dict[str, Any] = {
     "fine": {"resolution": 10, "bands": BANDS},

@@ -51,8 +51,8 @@ WIDE = ("features", "growth", "units")
 
 
 def networks() -> list[str]:
-    """The methods that learn."""
-    return [name for name, path in FILES.items() if read_needs(path).samples != "none"]
+    """The methods that learn from images."""
+    return [name for name, path in FILES.items() if read_needs(path).samples not in ("none", "series")]
 
 
 def child(asked: Mapping[str, Any], device: str | None, threads: int) -> Iterator[dict[str, Any]]:
