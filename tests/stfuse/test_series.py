@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from stfuse.curve import smooth_series
 from stfuse.phenology.logistic import double_logistic
 from stfuse.series import (
     FUSED,
@@ -14,7 +15,6 @@ from stfuse.series import (
     day_numbers,
     find_noise,
     regular_steps,
-    smooth_series,
     to_steps,
 )
 
@@ -110,15 +110,19 @@ def test_long_gaps_are_flagged_not_hidden():
     values[3, 0, 1] = np.nan
     dense = Dense(values, dates, np.full(values.shape, OBSERVED, np.uint8))
     steps = regular_steps(dates[0], dates[-1], 5)
-    smooth, support, long_gap = smooth_series(dense, steps)
+    curve = smooth_series(dense, steps)
     at = (steps - dates[0]).astype(int)
-    assert np.array_equal(long_gap[:, 0, 0], (at > 95) & (at < 200))
-    assert support.max() == pytest.approx(50)
-    assert smooth == pytest.approx(0.5, abs=1e-6)
+    assert np.array_equal(curve.long_gap[:, 0, 0], (at > 95) & (at < 200))
+    assert curve.support.max() == pytest.approx(50)
+    assert curve.smooth == pytest.approx(0.5, abs=1e-6)
 
 
-@pytest.mark.parametrize("upper_envelope", [False, True])
-def test_smooth_series_follows_the_season_and_passes_over_noise(upper_envelope):
+@pytest.mark.parametrize(
+    "settings",
+    [SeriesSettings(), SeriesSettings(smoother="savitzky_golay"), SeriesSettings(upper_envelope=True)],
+    ids=["posterior", "savitzky_golay", "envelope"],
+)
+def test_smooth_series_follows_the_season_and_passes_over_noise(settings):
     dates = np.datetime64("2023-01-01") + np.sort(np.random.default_rng(3).choice(365, 60, replace=False))
     curve = (0.2, 0.6, 0.10, 150.0, 0.08, 260.0)
     values = double_logistic(day_numbers(dates, 2023), curve).astype(np.float32)[:, None, None].repeat(2, axis=2)
@@ -127,7 +131,7 @@ def test_smooth_series_follows_the_season_and_passes_over_noise(upper_envelope):
     assert dense.flags[35, 0, 1] == OBSERVED | NOISE
     assert dense.values[35, 0, 1] == np.float32(-0.3)
     steps = regular_steps(dates[2], dates[-3], 5)
-    smooth, _, _ = smooth_series(dense, steps, SeriesSettings(upper_envelope=upper_envelope))
+    smooth = smooth_series(dense, steps, settings).smooth
     expected = double_logistic(day_numbers(steps, 2023), curve)
     assert np.abs(smooth - expected[:, None, None]).max() < 0.06
 
@@ -136,11 +140,11 @@ def test_pixel_never_seen_stays_unknown():
     values = np.full((30, 1, 2), 0.5, np.float32)
     values[:, 0, 0] = np.nan
     dense = assemble((values, every(10, 30)), (values[:0], every(1, 0)))
-    smooth, support, long_gap = smooth_series(dense, regular_steps(dense.dates[0], dense.dates[-1], 5))
-    assert np.isnan(smooth[:, 0, 0]).all()
-    assert np.isnan(support[:, 0, 0]).all()
-    assert not long_gap[:, 0, 1].any()
-    assert np.isfinite(smooth[:, 0, 1]).all()
+    curve = smooth_series(dense, regular_steps(dense.dates[0], dense.dates[-1], 5))
+    for unknown in (curve.smooth, curve.uncertainty, curve.support):
+        assert np.isnan(unknown[:, 0, 0]).all()
+    assert not curve.long_gap[:, 0, 1].any()
+    assert np.isfinite(curve.smooth[:, 0, 1]).all()
 
 
 def test_settings_that_do_not_fit_each_other_are_refused():

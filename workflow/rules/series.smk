@@ -1,5 +1,6 @@
 # results/series/{experiment}/{site}: the dense NDVI series, of a method's predictions and the observed dates,
-# or of one sensor alone to compare with.
+# or of one sensor alone to compare with,
+# each with and without the values that a gap experiment filled.
 
 
 include: "inputs/series.smk"
@@ -10,6 +11,7 @@ rule assemble:
     input:
         fused=series_fused,
         observed=series_observed,
+        filled=series_filled,
     output:
         "results/series/{experiment}/{site}/{source}/seed{seed}.nc",
     log:
@@ -18,10 +20,10 @@ rule assemble:
         "results/benchmarks/series/{experiment}/{site}/{source}/seed{seed}.tsv"
     conda:
         "../../envs/geo.yaml"
-    threads: 2
+    threads: series_threads
     resources:
-        mem_mb=memory,
-        runtime=runtime,
+        mem_mb=series_memory,
+        runtime=series_runtime,
     params:
         code=code("series"),
         labels=labels,

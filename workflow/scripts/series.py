@@ -1,26 +1,33 @@
-"""Stage `series`: the dense NDVI series of one source, observed and fused dates in order, filled and smoothed."""
+"""Stage `series`: the dense NDVI series of one source, observed, fused and filled dates, with a smooth curve."""
 
 import logging
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
+from tqdm import tqdm
 
-from stfuse.cube import Layer, write_cube
+from stfuse.cube import Blank, Layer, cube_file
+from stfuse.curve import Curve, smooth_series, speeds_of
 from stfuse.errors import InputError
-from stfuse.grid import ndvi, regrid, site_grid
+from stfuse.grid import site_grid
 from stfuse.job import job
-from stfuse.raster import read_image
-from stfuse.series import FUSED, NOISE, OBSERVED, Dates, Dense, SeriesSettings, assemble, regular_steps, smooth_series
-from stfuse.task import FloatArray
+from stfuse.series import FILLED, FUSED, NOISE, OBSERVED, Dense, SeriesSettings, regular_steps
+from stfuse.series_files import FilledFiles, ImageFiles, SeriesParts, sampled, strips
+from stfuse.sigmas import measure_sigmas
+from stfuse.threads import in_order
+from stfuse.tiles import plan
 
 if TYPE_CHECKING:
     snakemake: Any
 
 logger = logging.getLogger("stfuse.series")
+
+BLOCK = 512
+"""Pixels a side of what is read at a time: the pieces that images are stored in."""
 
 
 def make_series(
@@ -33,8 +40,11 @@ def make_series(
     series: Path,
     settings: dict[str, Any] | None = None,
     resolution: float = 10.0,
+    filled: Path | None = None,
+    threads: int = 1,
+    block: int = BLOCK,
 ) -> None:
-    """Write the NDVI series of a method (observed and fused images) or of one sensor alone.
+    """Write the NDVI series of a method (observed and fused images) or of one sensor alone, block by block.
 
     Parameters
     ----------
@@ -54,6 +64,12 @@ def make_series(
         Of `stfuse.series.SeriesSettings`.
     resolution : float
         Fine pixel size in metres.
+    filled : path, optional
+        NetCDF cube of a gap experiment on the same grid, layers ``ndvi`` and ``uncertainty``.
+    threads : int
+        Blocks read at a time.
+    block : int
+        Fine pixels a side of a block; memory is bounded by it.
 
     Raises
     ------
@@ -63,27 +79,48 @@ def make_series(
     if not fused and not observed:
         cure = "lower `min_clear:` of the experiment or lengthen the site's period"
         raise InputError(f"There is no image for the series {series}", cure)
+    chosen = _settings(settings)
+    pair = _vegetation_bands(bands, series)
+    grid = site_grid(site["crs"], tuple(site["bounds"]), resolution)
+    first, last = (np.datetime64(day) for day in site["period"])
+    steps = regular_steps(first, last, chosen.step_days)
+    names = ["ndvi"] if variable == "ndvi" else pair
+    parts = SeriesParts(
+        ImageFiles(observed, pair, grid), ImageFiles(fused, names, grid), FilledFiles(filled, steps, grid), chosen
+    )
+    sample = [parts.dense(window, None) for window in sampled(grid)]
+    sigmas = measure_sigmas(sample)
+    shares = np.mean([speeds_of(dense, sigmas) for dense in sample], axis=0)
+    logger.info("%d dates, %d observed; %s; %s", len(parts.dates), len(observed), sigmas, shares)
+    attrs = {"title": "NDVI series", **{k: str(v) for k, v in labels.items()}}
+    attrs |= _provenance(fused, observed, filled, site, chosen) | {"sigmas": str(asdict(sigmas))}
+    noise = 0
+    height, width = grid.shape
+    tiles = [tile.core for tile in plan((height, width), (block, block), 0)]
+    bar = tqdm(total=height * width, unit="px", unit_scale=True, desc=series.parent.name, disable=None)
+    dates = {"time": parts.dates, "step": steps}
+    with (
+        closing(bar),
+        cube_file(series, _layers(parts, chosen), dates, grid, attrs) as out,
+        closing(in_order(parts.images, tiles, threads)) as blocks,
+    ):
+        for tile, values in zip(tiles, blocks, strict=True):
+            for strip in strips(tile):
+                dense = parts.dense(strip, values)
+                curve = smooth_series(dense, steps, chosen, sigmas, shares)
+                out.put(strip, _values(dense, curve))
+                noise += int((dense.flags & NOISE > 0).sum())
+                bar.update(dense.values[0].size)
+    logger.info("noise %.2g", noise / (len(parts.dates) * height * width))
+
+
+def _settings(settings: dict[str, Any] | None) -> SeriesSettings:
     try:
-        chosen = SeriesSettings(**(settings or {}))
+        return SeriesSettings(**(settings or {}))
     except (TypeError, ValueError) as error:
         raise InputError(
             f"Settings of the series {settings} do not fit: {error}", "correct them in the config"
         ) from error
-    pair = _vegetation_bands(bands, series)
-    grid = site_grid(site["crs"], tuple(site["bounds"]), resolution)
-    names = ["ndvi"] if variable == "ndvi" else pair
-    dense = assemble(_stack(observed, pair, grid), _stack(fused, names, grid), chosen)
-    first, last = (np.datetime64(day) for day in site["period"])
-    steps = regular_steps(first, last, chosen.step_days)
-    smooth, support, long_gap = smooth_series(dense, steps, chosen)
-    logger.info("%d dates, %d observed; noise %.2g", len(dense.dates), len(observed), (dense.flags & NOISE > 0).mean())
-    layers = _layers(dense, smooth, support, long_gap, chosen)
-    attrs = {
-        "title": "NDVI series",
-        **{k: str(v) for k, v in labels.items()},
-        **_provenance(fused, observed, site, chosen),
-    }
-    write_cube(series, layers, {"time": dense.dates, "step": steps}, grid, attrs)
 
 
 def _vegetation_bands(bands: list[str], series: Path) -> list[str]:
@@ -94,53 +131,53 @@ def _vegetation_bands(bands: list[str], series: Path) -> list[str]:
     return ["red", near[0]]
 
 
-def _stack(paths: list[Path], names: list[str], grid: GeoBox) -> tuple[FloatArray, Dates]:
-    """NDVI of images on the fine grid, shape (time, y, x), and their dates."""
-    ordered = sorted(paths, key=lambda path: path.stem)
-    out = np.full((len(ordered), *grid.shape), np.nan, np.float32)
-    for i, path in enumerate(ordered):
-        values, _, found = read_image(path, names)
-        index = values[0] if names == ["ndvi"] else ndvi(values[0], values[1])
-        same = found.shape == grid.shape and found.crs == grid.crs and found.affine.almost_equals(grid.affine, 1e-6)
-        out[i] = index if same else regrid(index[None], found, grid, "bilinear")[0]
-    try:
-        return out, np.array([path.stem for path in ordered], dtype="datetime64[D]")
-    except ValueError as error:
-        raise InputError(
-            f"An image among {[str(p) for p in ordered]} has no date", "name images YYYY-MM-DD.tif"
-        ) from error
-
-
-def _layers(
-    dense: Dense, smooth: FloatArray, support: FloatArray, long_gap: NDArray[np.bool_], settings: SeriesSettings
-) -> dict[str, Layer]:
-    seen = np.array([bool((image & OBSERVED).any()) for image in dense.flags])
-    meanings = {"flag_masks": np.array([OBSERVED, FUSED, NOISE], np.uint8), "flag_meanings": "observed fused noise"}
-    origin = {"flag_values": np.array([0, 1], np.int8), "flag_meanings": "observed fused"}
+def _layers(parts: SeriesParts, settings: SeriesSettings) -> dict[str, Blank | Layer]:
+    observed, fused = np.isin(parts.dates, parts.observed.dates), np.isin(parts.dates, parts.fused.dates)
+    masks = np.array([OBSERVED, FUSED, NOISE, FILLED], np.uint8)
+    meanings = {"flag_masks": masks, "flag_meanings": "observed fused noise filled"}
+    origin = {"flag_values": np.array([0, 1, 2], np.int8), "flag_meanings": "observed fused filled"}
     gap = {"flag_values": np.array([0, 1], np.uint8), "flag_meanings": "short long"}
-    curve = f"NDVI every {settings.step_days} days, gaps filled, Savitzky-Golay"
+    curve = f"NDVI every {settings.step_days} days, gaps filled, smoothed"
     longer = f"within a gap of more than {settings.max_gap_days:g} days"
+    counts = "what a value counts beside an observed one; 0 = not used"
+    source = "where a value comes from, and whether it is left out as noise"
+    where = np.where(observed, 0, np.where(fused, 1, 2)).astype(np.int8)
     return {
-        "ndvi": Layer(dense.values, "time", "NDVI as observed or fused, noise included", packed=True),
-        "flags": Layer(
-            dense.flags, "time", "where a value comes from, and whether it is left out as noise", attrs=meanings
-        ),
-        "origin": Layer(np.where(seen, 0, 1).astype(np.int8), "time", "whether any pixel was observed", attrs=origin),
-        "ndvi_smooth": Layer(smooth, "step", curve, packed=True),
-        "support": Layer(support, "step", "days to the nearest valid date", "days"),
-        "long_gap": Layer(long_gap.astype(np.uint8), "step", longer, attrs=gap),
+        "ndvi": Blank("time", "NDVI as observed, fused or filled, noise included", packed=True),
+        "uncertainty": Blank("time", "standard deviation of ndvi", packed=True),
+        "weight": Blank("time", counts, packed=True),
+        "flags": Blank("time", source, attrs=meanings, dtype=np.uint8),
+        "origin": Layer(where, "time", "the first source that has an image of the date", attrs=origin),
+        "ndvi_smooth": Blank("step", curve, packed=True),
+        "uncertainty_smooth": Blank("step", "standard deviation of ndvi_smooth", packed=True),
+        "support": Blank("step", "days to the nearest observed or fused value", "days"),
+        "long_gap": Blank("step", longer, attrs=gap, dtype=np.uint8),
+    }
+
+
+def _values(dense: Dense, curve: Curve) -> dict[str, NDArray[Any]]:
+    return {
+        "ndvi": dense.values,
+        "uncertainty": curve.sigmas,
+        "weight": curve.weights,
+        "flags": dense.flags,
+        "ndvi_smooth": curve.smooth,
+        "uncertainty_smooth": curve.uncertainty,
+        "support": curve.support,
+        "long_gap": curve.long_gap.astype(np.uint8),
     }
 
 
 def _provenance(
-    fused: list[Path], observed: list[Path], site: dict[str, Any], settings: SeriesSettings
+    fused: list[Path], observed: list[Path], filled: Path | None, site: dict[str, Any], settings: SeriesSettings
 ) -> dict[str, str]:
     return {
         "period": "/".join(site["period"]),
         "observed_images": " ".join(str(p) for p in observed),
         "fused_images": " ".join(str(p) for p in fused),
+        "filled_cube": str(filled or ""),
         "settings": ", ".join(f"{k}={v}" for k, v in asdict(settings).items()),
-        "references": "Chen et al. 2004 (doi:10.1016/j.rse.2004.03.014); Htitiou et al. 2020, section 4.2",
+        "references": "Wahba 1983; Chen et al. 2004 (doi:10.1016/j.rse.2004.03.014); Htitiou et al. 2020, section 4.2",
     }
 
 
@@ -156,4 +193,6 @@ if __name__ == "__main__":
             series=Path(snakemake.output[0]),
             settings=snakemake.params.get("settings"),
             resolution=float(snakemake.params.get("resolution", 10.0)),
+            filled=next(map(Path, snakemake.input.filled), None),
+            threads=snakemake.threads,
         )

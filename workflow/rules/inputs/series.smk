@@ -1,5 +1,17 @@
 # The files and settings of the rules in ../series.smk.
 
+SAR = "_sar"  # what a source is called that values filled with the help of radar join
+
+
+def measures_reflectance(sensor):
+    """Whether NDVI can be made of what a sensor measures."""
+    return SENSORS[sensor].get("quantity", "reflectance") == "reflectance"
+
+
+def has_series(experiment):
+    """Whether an experiment asks for dense series: a product of two optical sensors."""
+    return experiment["protocol"] == "product" and measures_reflectance(experiment["coarse"])
+
 
 def sensor_images(experiment, site, sensor):
     """A sensor's images that are clear enough and not hidden by the experiment."""
@@ -11,30 +23,53 @@ def sensor_images(experiment, site, sensor):
 
 def series_images(experiment, site):
     """The analysis-ready images of an experiment's series."""
-    if experiment["protocol"] != "product":
+    if not has_series(experiment):
         return []
     return [f for s in (experiment["fine"], experiment["coarse"]) for f in sensor_images(experiment, site, s)]
 
 
+def base_of(source):
+    """A source without the values that radar helped to fill: a method or a sensor."""
+    return source if source in {*METHODS, *SENSORS} else source.removesuffix(SAR)
+
+
 def series_fused(wildcards):
     """The predictions in a series; a sensor's own series has none."""
-    experiment = EXPERIMENTS[wildcards.experiment]
-    if wildcards.source in SENSORS:
+    source = base_of(wildcards.source)
+    if source in SENSORS:
         return []
-    return fused_images(experiment, wildcards.site, wildcards.source, wildcards.seed)
+    return fused_images(EXPERIMENTS[wildcards.experiment], wildcards.site, source, wildcards.seed)
 
 
 def series_observed(wildcards):
     """The observed images in a series: the fine sensor's, or those of the sensor that the series is of."""
-    experiment = EXPERIMENTS[wildcards.experiment]
-    sensor = wildcards.source if wildcards.source in SENSORS else experiment["fine"]
-    return sensor_images(experiment, wildcards.site, sensor)
+    experiment, source = EXPERIMENTS[wildcards.experiment], base_of(wildcards.source)
+    return sensor_images(experiment, wildcards.site, source if source in SENSORS else experiment["fine"])
+
+
+def filled_cube(experiment, site):
+    """The series that a gap experiment fills at a site, if the product experiment names it and it is one of its sites."""
+    filled = experiment.get("filled")
+    if not filled or site not in FILLINGS[filled["experiment"]]["sites"]:
+        return []
+    return [f"results/fused/{filled['experiment']}/{site}/{filled['method']}/seed{filled.get('seed', 0)}.nc"]
+
+
+def series_filled(wildcards):
+    """The filled values in a series, for the sources that take them."""
+    if base_of(wildcards.source) == wildcards.source:
+        return []
+    return filled_cube(EXPERIMENTS[wildcards.experiment], wildcards.site)
 
 
 def series_sources(experiment, site):
     """Every (source, seed) with a series in a product experiment at a site."""
-    alone = [(sensor, 0) for sensor in (experiment["fine"], experiment["coarse"])]
-    return [(m, s) for m in methods_at(experiment, site) for s in seeds(m)] + alone
+    if not has_series(experiment):
+        return []
+    fused = [(method, seed) for method in methods_at(experiment, site) for seed in seeds(method)]
+    alone = [(experiment["fine"], 0)]
+    both = [(source + SAR, seed) for source, seed in fused + alone] if filled_cube(experiment, site) else []
+    return fused + both + alone + [(experiment["coarse"], 0)]
 
 
 def series_files(experiment, site):
@@ -51,3 +86,18 @@ def fine_resolution(wildcards):
 def series_settings(wildcards):
     """The settings of smoothing and interpolation."""
     return config["series"]
+
+
+def series_threads(wildcards):
+    """Two threads on a small site; more on a large one."""
+    return 2 if megapixels(wildcards) < 4 else 8
+
+
+def series_memory(wildcards, input, attempt):
+    """Megabytes: libraries, and one block of all dates, whatever the site's size."""
+    return attempt * (1500 + 2 * len(input))
+
+
+def series_runtime(wildcards, attempt):
+    """Minutes: generous for one old core."""
+    return attempt * int(10 + 4 * megapixels(wildcards))

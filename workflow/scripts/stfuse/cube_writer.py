@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ Dates = NDArray[np.datetime64]
 TILE = 64
 """Pixels a side of the pieces that a file is stored in: whole series of a few pixels are what is read most. Windows
 of whole pieces are written once; a window that ends within a piece has it packed again."""
+
+NETCDF = RLock()
+"""The NetCDF library is not to be called by two threads at a time."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class CubeFile:
         self._missing = dict.fromkeys(blanks, shape[0] * shape[1])
 
     def put(self, window: Window, values: Mapping[str, NDArray[Any]]) -> None:
-        """Write a window (rows, columns) of one or more layers, each shape (axis, y, x); one thread at a time.
+        """Write a window (rows, columns) of one or more layers, each shape (axis, y, x).
 
         Raises
         ------
@@ -87,7 +91,8 @@ class CubeFile:
             if block.shape != expected:
                 raise ValueError(f"Layer {name} has shape {block.shape} in {window}, expected {expected}.")
             stored = _packed(block) if blank.packed else block.astype(blank.dtype, copy=False)
-            variable[:, rows[0] : rows[1], columns[0] : columns[1]] = stored
+            with NETCDF:
+                variable[:, rows[0] : rows[1], columns[0] : columns[1]] = stored
             self._missing[name] -= side[0] * side[1]
 
     def close(self) -> None:
@@ -146,18 +151,21 @@ def cube_file(
             raise ValueError(f"{path}: layer {name} has shape {layer.values.shape}, expected {full} or {expected}.")
     height, width = grid.shape
     with whole(path) as part:
-        data = Dataset(part, "w", format="NETCDF4")
+        with NETCDF:
+            data = Dataset(part, "w", format="NETCDF4")
         try:
-            data.set_auto_maskandscale(False)
-            _frame(data, dates, grid, {"Conventions": "CF-1.10", **attrs})
-            for name, layer in layers.items():
-                _declare(data, name, layer, (height, width))
+            with NETCDF:
+                data.set_auto_maskandscale(False)
+                _frame(data, dates, grid, {"Conventions": "CF-1.10", **attrs})
+                for name, layer in layers.items():
+                    _declare(data, name, layer, (height, width))
             blanks = {name: layer for name, layer in layers.items() if isinstance(layer, Blank)}
             out = CubeFile(data, blanks, (height, width))
             yield out
             out.close()
         finally:
-            data.close()
+            with NETCDF:
+                data.close()
 
 
 def write_cube(
@@ -200,7 +208,7 @@ def _frame(data: Any, dates: Mapping[str, Dates], grid: GeoBox, attrs: Mapping[s
         place.setncatts({"standard_name": f"projection_{name}_coordinate", "long_name": word, "units": "m"})
         place.axis = name.upper()
         place[:] = first + step * (np.arange(size) + 0.5)
-    data.createVariable("crs", "i4", ()).setncatts(_grid_mapping(grid))
+    data.createVariable("crs", "i4", ()).setncatts(grid_mapping(grid))
 
 
 def _declare(data: Any, name: str, layer: Blank | Layer, shape: tuple[int, int]) -> None:
@@ -221,7 +229,7 @@ def _declare(data: Any, name: str, layer: Blank | Layer, shape: tuple[int, int])
     variable.set_auto_maskandscale(False)
 
 
-def _grid_mapping(grid: GeoBox) -> dict[str, Any]:
+def grid_mapping(grid: GeoBox) -> dict[str, Any]:
     """CF grid mapping with the well-known text and GDAL's transform besides, which readers prefer."""
     wkt = str(grid.crs.to_wkt()) if grid.crs is not None else ""
     a = grid.affine

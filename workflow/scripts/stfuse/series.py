@@ -11,12 +11,11 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from stfuse.smoothing import upper_envelope, weighted_savitzky_golay
 from stfuse.task import FloatArray
 
 Dates = NDArray[np.datetime64]
 
-OBSERVED, FUSED, NOISE = 1, 2, 4
+OBSERVED, FUSED, NOISE, FILLED = 1, 2, 4, 8
 """Bits of `Dense.flags`; 0 = nothing known of this pixel on this date."""
 
 
@@ -41,8 +40,12 @@ class SeriesSettings:
         Savitzky-Golay window, steps on each side.
     degree : int
         Of the polynomial.
+    smoother : {"posterior", "savitzky_golay"}
+        The curve of highest probability (see `stfuse.posterior`), or the weighted filter.
     upper_envelope : bool
-        Chen's iteration instead of the plain weighted filter. It lifts the curve over cuts and harvests.
+        Chen's iteration in place of either. It lifts the curve over cuts and harvests.
+    filled_days : float
+        Errors of filled values this near to each other are one and the same: together they count as one value.
     """
 
     step_days: int = 5
@@ -52,11 +55,15 @@ class SeriesSettings:
     noise_days: float = 20.0
     half_width: int = 5
     degree: int = 3
+    smoother: str = "posterior"
     upper_envelope: bool = False
+    filled_days: float = 15.0
 
     def __post_init__(self) -> None:
         if self.step_days < 1 or self.half_width < 1 or not 0 <= self.degree <= 2 * self.half_width:
             raise ValueError(f"Step, window and degree do not fit each other: {self}.")
+        if self.smoother not in ("posterior", "savitzky_golay") or self.filled_days <= 0:
+            raise ValueError(f"A series has smoother posterior or savitzky_golay and filled_days > 0, found {self}.")
 
 
 @dataclass(frozen=True)
@@ -70,47 +77,61 @@ class Dense:
     dates : ndarray, shape (time,), datetime64[D]
         Ascending, each once.
     flags : ndarray of uint8, shape (time, y, x)
-        Sum of `OBSERVED`, `FUSED` and `NOISE`.
+        Sum of `OBSERVED`, `FUSED`, `FILLED` and `NOISE`.
+    own_sigmas : ndarray, shape (time, y, x), float32, optional
+        Standard deviations that came with the filled values; NaN elsewhere.
     """
 
     values: FloatArray
     dates: Dates
     flags: NDArray[np.uint8]
+    own_sigmas: FloatArray | None = None
 
 
 def assemble(
-    observed: tuple[FloatArray, Dates], fused: tuple[FloatArray, Dates], settings: SeriesSettings | None = None
+    observed: tuple[FloatArray, Dates],
+    fused: tuple[FloatArray, Dates],
+    settings: SeriesSettings | None = None,
+    filled: tuple[FloatArray, FloatArray, Dates] | None = None,
 ) -> Dense:
-    """Put observed and fused images in one series; on a shared date, observed pixels win and fused ones fill them.
+    """Put observed, fused and filled images in one series: on a shared date a pixel takes the first of them it has.
 
     Parameters
     ----------
     observed, fused : (values, dates)
         Shapes (time, y, x) and (time,), in any order of dates. Several observed images of
         a date are averaged where they overlap.
+    filled : (values, sigmas, dates), optional
+        What a gap experiment says, with its standard deviations. It has no part in what counts as noise: a smooth
+        curve through a cloud would make the clear values beside it look like peaks.
 
     Raises
     ------
     ValueError
         If images and dates do not belong together, or there is no image at all.
     """
-    for values, dates in (observed, fused):
+    sources = [(OBSERVED, *observed), (FUSED, *fused), *([(FILLED, filled[0], filled[2])] if filled else [])]
+    for _, values, dates in sources:
         if len(values) != len(dates):
             raise ValueError(f"A series needs one date an image, found {len(values)} images and {len(dates)} dates.")
-    dates = np.unique(np.concatenate([observed[1], fused[1]]).astype("datetime64[D]"))
+    dates = np.unique(np.concatenate([days for _, _, days in sources]).astype("datetime64[D]"))
     if not len(dates):
         raise ValueError("A series needs at least one image, found none.")
-    shape = (observed if len(observed[0]) else fused)[0].shape[1:]
+    shape = next(values.shape[1:] for _, values, _ in sources if len(values))
     values = np.full((len(dates), *shape), np.nan, np.float32)
     flags = np.zeros(values.shape, np.uint8)
-    for bit, (images, days) in ((OBSERVED, observed), (FUSED, fused)):
-        for i, date in enumerate(dates):
-            image = _mean([images[j] for j in np.flatnonzero(days == date)], shape)
+    own = np.full(values.shape, np.nan, np.float32) if filled else None
+    for i, date in enumerate(dates):
+        for bit, images, days in sources:
+            at = np.flatnonzero(days == date)
+            image = _mean([images[j] for j in at], shape)
             takes = np.isnan(values[i]) & np.isfinite(image)
             values[i][takes], flags[i][takes] = image[takes], bit
-    noise = find_noise(values, dates, settings or SeriesSettings())
-    flags[noise] |= NOISE
-    return Dense(values, dates, flags)
+            if own is not None and filled and bit == FILLED:
+                own[i][takes] = _mean([filled[1][j] for j in at], shape)[takes]
+    seen = np.where(flags & FILLED, np.float32(np.nan), values) if filled else values
+    flags[find_noise(seen, dates, settings or SeriesSettings())] |= NOISE
+    return Dense(values, dates, flags, own)
 
 
 def _mean(images: Sequence[FloatArray], shape: tuple[int, ...]) -> FloatArray:
@@ -221,40 +242,3 @@ def to_steps(
 def regular_steps(first: np.datetime64, last: np.datetime64, step_days: int) -> Dates:
     """Dates from `first` to at most `last`, `step_days` apart."""
     return np.arange(first, last + np.timedelta64(1, "D"), np.timedelta64(step_days, "D"), dtype="datetime64[D]")
-
-
-def smooth_series(
-    dense: Dense, steps: Dates, settings: SeriesSettings | None = None
-) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-    """Fill the gaps of a series and smooth it on a regular step.
-
-    Parameters
-    ----------
-    steps : ndarray, shape (step,), datetime64[D]
-        Ascending, `step_days` apart.
-
-    Returns
-    -------
-    smooth : ndarray, shape (step, y, x), float32
-        NDVI, NaN where a pixel has no value on any date.
-    support : ndarray, shape (step, y, x), float32
-        Days to the nearest valid date.
-    long_gap : ndarray of bool, shape (step, y, x)
-        True within gaps longer than `max_gap_days`.
-    """
-    settings = settings or SeriesSettings()
-    used = np.where(dense.flags & NOISE, np.float32(np.nan), dense.values)
-    start = dense.dates[0]
-    days, at = ((d - start).astype("timedelta64[D]").astype(np.float64) for d in (dense.dates, steps))
-    filled, support, gap = to_steps(used, days, at)
-    if settings.upper_envelope:
-        smooth = upper_envelope(filled)
-    else:
-        smooth = weighted_savitzky_golay(filled, _trust(support, settings), settings.half_width, settings.degree)
-    return np.clip(smooth, -1.0, 1.0).astype(np.float32), support, (gap > settings.max_gap_days) & (support > 0)
-
-
-def _trust(support: FloatArray, settings: SeriesSettings) -> FloatArray:
-    """Weight 1 within half a step of a valid date, falling to 0.1 a long gap's half away from any."""
-    away = np.nan_to_num(support) - 0.5 * settings.step_days
-    return np.asarray(np.clip(1.0 - 1.8 * away / settings.max_gap_days, 0.1, 1.0), np.float32)

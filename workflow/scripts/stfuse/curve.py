@@ -1,0 +1,150 @@
+"""The curve of a dense series on a regular step, with an uncertainty for each of its values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stfuse.posterior import learn_speeds, posterior
+from stfuse.series import FILLED, NOISE, Dates, Dense, SeriesSettings, to_steps
+from stfuse.sigmas import Sigmas, value_sigmas
+from stfuse.smoothing import upper_envelope, weighted_savitzky_golay
+from stfuse.task import FloatArray
+
+Float64Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What `smooth_series` returns.
+
+    Attributes
+    ----------
+    smooth, uncertainty : ndarray, shape (step, y, x), float32
+        NDVI and its standard deviation, NaN where a pixel has no value on any date.
+    support : ndarray, shape (step, y, x), float32
+        Days to the nearest observed or fused value that is not noise.
+    long_gap : ndarray of bool, shape (step, y, x)
+        True within gaps between such values longer than `max_gap_days`.
+    sigmas : ndarray, shape (time, y, x), float32
+        Standard deviation of every value of the series, NaN where there is none.
+    weights : ndarray, shape (time, y, x), float32
+        What a value counts, 1 = an observed one; 0 = not used.
+    """
+
+    smooth: FloatArray
+    uncertainty: FloatArray
+    support: FloatArray
+    long_gap: NDArray[np.bool_]
+    sigmas: FloatArray
+    weights: FloatArray
+
+
+def smooth_series(
+    dense: Dense,
+    steps: Dates,
+    settings: SeriesSettings | None = None,
+    sigmas: Sigmas | None = None,
+    shares: Float64Array | None = None,
+) -> Curve:
+    """Fill the gaps of a series and smooth it on a regular step.
+
+    Parameters
+    ----------
+    steps : ndarray, shape (step,), datetime64[D]
+        Ascending, `step_days` apart.
+    sigmas : Sigmas, optional
+        From `stfuse.sigmas.measure_sigmas`.
+    shares : ndarray, optional
+        From `speeds_of`.
+
+    Notes
+    -----
+    Whatever the smoother, the uncertainty is the root of the expected square of curve minus truth, given the values:
+    the posterior's variance, and the square of what the curve departs from the posterior's mean.
+    """
+    settings, sigmas = settings or SeriesSettings(), sigmas or Sigmas()
+    start = dense.dates[0]
+    days, at = ((d - start).astype("timedelta64[D]").astype(np.float64) for d in (dense.dates, steps))
+    own = value_sigmas(dense, sigmas)
+    seen = _seen(dense)
+    counted = np.where(np.isfinite(seen), own, np.float32(np.nan))
+    if dense.flags.max(initial=0) & FILLED:
+        counted = _add_filled(dense, seen, counted, own, days, settings, shares)
+    _, support, gap = to_steps(seen, days, at)
+    mean, spread = posterior(dense.values, counted, days, at, shares)
+    weights = np.asarray(np.nan_to_num((sigmas.observed / counted) ** 2), np.float32)
+    smooth = mean
+    if settings.upper_envelope or settings.smoother == "savitzky_golay":
+        smooth = _filtered(dense, weights, days, at, settings)
+        spread = np.sqrt(spread**2 + (smooth - mean) ** 2).astype(np.float32)
+    long_gap = (gap > settings.max_gap_days) & (support > 0)
+    return Curve(np.clip(smooth, np.float32(-1), np.float32(1)), spread, support, long_gap, own, weights)
+
+
+def speeds_of(dense: Dense, sigmas: Sigmas) -> Float64Array:
+    """How common each speed of change is among the pixels of a series; see `stfuse.posterior.learn_speeds`."""
+    days = (dense.dates - dense.dates[0]).astype("timedelta64[D]").astype(np.float64)
+    seen, own = (a.reshape(len(days), -1) for a in (_seen(dense), value_sigmas(dense, sigmas)))
+    return learn_speeds(seen, own, days)
+
+
+def _seen(dense: Dense) -> FloatArray:
+    """Observed and fused values without noise, NaN elsewhere."""
+    return np.where(dense.flags & (NOISE | FILLED), np.float32(np.nan), dense.values)
+
+
+def _add_filled(
+    dense: Dense,
+    seen: FloatArray,
+    counted: FloatArray,
+    own: FloatArray,
+    days: Float64Array,
+    settings: SeriesSettings,
+    shares: Float64Array | None,
+) -> FloatArray:
+    """Standard deviations to count with, those of filled values so widened that they tell what is new and no more.
+
+    A filled value was made of the same observed values as the curve, and of radar. Informations (1 / variance) add
+    up, so what radar adds is the filled value's less that which the seen values alone give the curve on that day:
+    nothing beside a clear date, nearly all in a long gap. And errors of one gap hang together: values within
+    `filled_days` share what they tell.
+    """
+    fills = np.isfinite(own) & (dense.flags & FILLED > 0)
+    on = np.flatnonzero(fills.any(axis=(1, 2)))
+    _, alone = posterior(seen, counted, days, days[on], shares)
+    spacing = float(np.median(np.diff(days[on]))) if len(on) > 1 else settings.filled_days
+    together = max(1.0, settings.filled_days / spacing)
+    known = np.nan_to_num(np.float32(1) / alone**2)  # a pixel never seen has none
+    with np.errstate(divide="ignore"):
+        new = np.maximum(np.float32(1) / own[on] ** 2 - known, 0) / np.float32(together)
+        widened = np.where(fills[on] & (new > 0), np.float32(1) / np.sqrt(new), np.float32(np.nan))
+    out = counted.copy()
+    out[on] = np.where(fills[on], widened, counted[on])
+    return out
+
+
+def _filtered(
+    dense: Dense,
+    weights: FloatArray,
+    days: Float64Array,
+    at: Float64Array,
+    settings: SeriesSettings,
+) -> FloatArray:
+    """Savitzky-Golay, or Chen's envelope, of what lies between the values that count."""
+    used = weights > 0
+    course, near, _ = to_steps(np.where(used, dense.values, np.float32(np.nan)), days, at)
+    if settings.upper_envelope:
+        return upper_envelope(course).astype(np.float32)
+    counts, _, _ = to_steps(np.where(used, weights, np.float32(np.nan)), days, at)
+    trust = np.maximum(np.nan_to_num(counts) * _trust(near, settings), np.float32(0.01))
+    smooth = weighted_savitzky_golay(course, trust, settings.half_width, settings.degree)
+    return smooth.astype(np.float32)
+
+
+def _trust(support: FloatArray, settings: SeriesSettings) -> FloatArray:
+    """Weight 1 within half a step of a valid date, falling to 0.1 a long gap's half away from any."""
+    away = np.nan_to_num(support) - 0.5 * settings.step_days
+    return np.asarray(np.clip(1.0 - 1.8 * away / settings.max_gap_days, 0.1, 1.0), np.float32)
