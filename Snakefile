@@ -8,6 +8,8 @@
 #   results/model/{experiment}/{trainset}/{method}/seed{seed}.npz            what a method learned
 #   results/fused/{experiment}/{site}/{method}/seed{seed}/{date}.tif         the prediction
 #   results/fused/{experiment}/{site}/{method}/ensemble/{date}.tif           mean of several seeds; spread beside it
+#   results/fused/{experiment}/{site}/{method}/seed{seed}.nc                 every date of it as one series
+#   results/pixels/{experiment}/{site}.zarr                                  series of pixels, whose gaps are to be filled
 #   results/scores/{experiment}/{site}/{method}/seed{seed}.csv  -> all.csv   how good it is
 #   results/scores/{experiment}/{site}/{method}/ensemble.csv                 whether the seeds know how sure they are
 #   results/series/{experiment}/{site}/{source}/seed{seed}.nc                the dense NDVI series
@@ -41,6 +43,7 @@ include: "workflow/rules/ard.smk"
 include: "workflow/rules/degraded.smk"
 include: "workflow/rules/model.smk"
 include: "workflow/rules/fused.smk"
+include: "workflow/rules/pixels.smk"
 include: "workflow/rules/scores.smk"
 include: "workflow/rules/series.smk"
 include: "workflow/rules/phenology.smk"

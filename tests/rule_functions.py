@@ -38,18 +38,21 @@ def rule_functions(
     needs : mapping
         Method -> what it needs.
     """
+    asked = {experiment["name"]: experiment}
     names: dict[str, Any] = {
         "plan": cases,
         "InputError": InputError,
         "Path": Path,
         "SITES": sites,
         "SENSORS": sensors,
-        "EXPERIMENTS": {experiment["name"]: experiment},
+        "ASKED": asked,
+        "EXPERIMENTS": {name: e for name, e in asked.items() if e["protocol"] != "gaps"},
+        "FILLINGS": {name: e for name, e in asked.items() if e["protocol"] == "gaps"},
         "METHODS": {name: {} for name in needs},
         "NEEDS": needs,
         "TAKES_ALL": set(),
     }
-    for stage in ("common", "degraded", "model", "fused", "series"):
+    for stage in ("common", "degraded", "model", "fused", "pixels", "series"):
         exec(_code(stage), names)
     names["days"] = days.__getitem__
     return SimpleNamespace(**names)

@@ -17,6 +17,7 @@ sys.path.insert(0, str(SCRIPTS))
 from stfuse import cases as plan
 from stfuse.checks import check_experiment, check_site, methods_of
 from stfuse.errors import InputError
+from stfuse.filling.checks import check_filling
 from stfuse.learning.plan import Plan
 from stfuse.needs import Needs, read_needs, read_params, with_references
 from stfuse.products.sensors import map_settings, merged, require_map, require_series
@@ -78,8 +79,13 @@ checked("config")
 METHODS = {name: entry or {} for name, entry in config["methods"].items()}
 NEEDS = {name: method_needs(name) for name in METHODS}
 STUDIES = {name: checked("studies", name) for name in config["studies"]}
-EXPERIMENTS = {name: checked("experiments", name) for s in STUDIES.values() for name in s["experiments"]}
-SITES = {name: checked("sites", name) for e in EXPERIMENTS.values() for name in e["sites"]}
+ASKED = {name: checked("experiments", name) for s in STUDIES.values() for name in s["experiments"]}
+for experiment in ASKED.values():
+    experiment.setdefault("train_sites", experiment["sites"])
+# Experiments on images and those on the gaps of series are made by rules of their own.
+EXPERIMENTS = {name: e for name, e in ASKED.items() if e["protocol"] != "gaps"}
+FILLINGS = {name: e for name, e in ASKED.items() if e["protocol"] == "gaps"}
+SITES = {name: checked("sites", name) for e in ASKED.values() for name in (*e["sites"], *e["train_sites"])}
 MAPS = {name: settings for name, site in SITES.items() if (settings := map_settings(site))}
 USED = [*(name for s in SITES.values() for name in s["sensors"]), *(settings["sensor"] for settings in MAPS.values())]
 SENSORS = {name: checked("sensors", name) for name in dict.fromkeys(USED)}
@@ -91,18 +97,24 @@ for name, settings in MAPS.items():
 for experiment in EXPERIMENTS.values():
     require_series(experiment, SENSORS)
     check_experiment(experiment, SITES, SENSORS)
+    # What the coarse sensor measures decides which of its dates are predicted.
+    experiment["coarse_quantity"] = SENSORS[experiment["coarse"]].get("quantity", "reflectance")
     experiment["methods"] = methods_of(experiment, NEEDS)
+for filling in FILLINGS.values():
+    require_series(filling, SENSORS)
+    check_filling(filling, SITES, SENSORS, EXPERIMENTS)
+    filling["methods"] = methods_of(filling, NEEDS)
 
 
 def any_of(names):
-    """A wildcard constraint: one of these names."""
-    return "|".join(sorted(names, key=len, reverse=True))
+    """A wildcard constraint: one of these names, nothing where there are none."""
+    return "|".join(sorted(names, key=len, reverse=True)) or "(?!)"
 
 
 wildcard_constraints:
     site=any_of(SITES),
     sensor=any_of(SENSORS),
-    experiment=any_of(EXPERIMENTS),
+    experiment=any_of(ASKED),
     trainset=any_of([*SITES, "pooled"]),
     method=any_of(METHODS),
     source=any_of([*METHODS, *SENSORS]),

@@ -1,6 +1,11 @@
 # What the rules of several stages ask: settings, code, dates, bands, resources.
 
 
+def labels(wildcards):
+    """The words that name what a job makes."""
+    return dict(wildcards.items())
+
+
 def seeds(method):
     """The seeds a method runs with: those of the config where it learns, else 0."""
     return METHODS[method].get("seeds", [0]) if NEEDS[method].samples != "none" else [0]
@@ -58,8 +63,10 @@ def planned(what, experiment, site, *needs):
     """An answer of stfuse/cases.py on an experiment at a site, worked out once for as long as the scenes stay."""
     known, key = days(site), (what, experiment["name"], site, needs)
     if key not in DECISIONS or DECISIONS[key][0] is not known:
-        used = plan.taking_part(experiment, known)
-        DECISIONS[key] = known, getattr(plan, what)(experiment, used, *needs)
+        # Where methods only learn, no date is a target.
+        asked = experiment if site in experiment["sites"] else experiment | {"targets": []}
+        used = plan.taking_part(asked, known)
+        DECISIONS[key] = known, getattr(plan, what)(asked, used, *needs)
     return DECISIONS[key][1]
 
 
@@ -68,15 +75,25 @@ def experiment_days(experiment, site):
     return planned("taking_part", experiment, site)
 
 
+def learned_at(experiment):
+    """The sites that an experiment's methods learn at."""
+    return experiment.get("train_sites", experiment["sites"])
+
+
 def experiments_at(site):
-    """The experiments that use a site."""
-    return [e for e in EXPERIMENTS.values() if site in e["sites"]]
+    """The experiments that use a site, to predict or to learn, those on the gaps of series among them."""
+    return [e for e in [*EXPERIMENTS.values(), *FILLINGS.values()] if site in e["sites"] or site in learned_at(e)]
+
+
+COLOURS = ("blue", "green", "red")
 
 
 def bands_of(site, sensor):
     """The bands of a sensor that any experiment asks for at a site, in the sensor's order."""
-    asked = {b for e in experiments_at(site) for b in e["bands"] if sensor in (e["fine"], e["coarse"])}
+    asked = {b for e in experiments_at(site) for b in e["bands"] if sensor in (e["fine"], e.get("coarse"))}
     asked |= {b for e in experiments_at(site) if sensor in e["aux"].values() for b in SENSORS[sensor]["bands"]}
+    # What figures show of filled series in natural colours.
+    asked |= {b for e in experiments_at(site) if sensor == e["fine"] and e["name"] in FILLINGS for b in COLOURS}
     if sensor == SITES[site]["reference"]:
         # Co-registration looks for the same bands in both sensors.
         asked |= {b for e in experiments_at(site) for b in e["bands"]}

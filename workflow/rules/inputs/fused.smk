@@ -85,16 +85,21 @@ def ard_images(site):
     """All analysis-ready images that the site's experiments use."""
     found = set()
     for experiment in experiments_at(site):
-        for method in methods_at(experiment, site):
+        if experiment["name"] in FILLINGS:
+            found.update(filling_images(experiment, site))
+            continue
+        here = site in experiment["sites"]
+        for method in methods_at(experiment, site) if here else experiment["methods"]:
             learned = planned("training_cases", experiment, site, NEEDS[method])
+            learned = learned if site in learned_at(experiment) else []
             wald = {True: plan.uses_wald(experiment, NEEDS[method]), False: experiment["protocol"] == "reduced"}
-            predicted = method_cases(experiment, site, method)
+            predicted = method_cases(experiment, site, method) if here else []
             for training, used in ((True, with_aux(experiment, site, method, learned)), (False, predicted)):
                 for case in used:
                     found.update(inputs_of(sample(experiment, site, method, case, False)))
                     truth = sample(experiment, site, method, case, wald[training])["truth"]
                     found.update([truth] if truth else [])
-        found.update(series_images(experiment, site))
+        found.update(series_images(experiment, site) if here else [])
     return found
 
 

@@ -2,7 +2,7 @@
 
 
 def trainset(experiment, site):
-    """The training that serves a site: its own, or one pooled over the experiment's sites."""
+    """The training that serves a site: its own, or one pooled over the sites that the experiment learns at."""
     return site if experiment["train"] == "site" else experiment["train"]
 
 
@@ -16,7 +16,7 @@ def learned_by(experiment, site, method, seed, date):
 def trained_on(wildcards):
     """The sites of a training set."""
     experiment = EXPERIMENTS[wildcards.experiment]
-    return experiment["sites"] if wildcards.trainset == "pooled" else [wildcards.trainset]
+    return learned_at(experiment) if wildcards.trainset == "pooled" else [wildcards.trainset]
 
 
 def training_samples(wildcards):
@@ -57,12 +57,12 @@ def training_files(wildcards):
 
 def variable(wildcards):
     """What an experiment predicts: reflectance or ndvi."""
-    return EXPERIMENTS[wildcards.experiment]["variable"]
+    return ASKED[wildcards.experiment]["variable"]
 
 
 def experiment_bands(wildcards):
     """The bands of an experiment."""
-    return EXPERIMENTS[wildcards.experiment]["bands"]
+    return ASKED[wildcards.experiment]["bands"]
 
 
 def seed_of(wildcards):

@@ -110,7 +110,7 @@ def site_sensors(wildcards):
     """The configurations of the sensors that some experiment uses at a site, by name."""
     used = {SITES[wildcards.site]["reference"]}
     for experiment in experiments_at(wildcards.site):
-        used |= {experiment["fine"], experiment["coarse"], *experiment["aux"].values()}
+        used |= {experiment["fine"], experiment.get("coarse"), *experiment["aux"].values()}
     return {name: SENSORS[name] for name in SITES[wildcards.site]["sensors"] if name in used}
 
 

@@ -1,11 +1,6 @@
 # The files and settings of the rules in ../scores.smk.
 
 
-def labels(wildcards):
-    """The words that name a row of a table."""
-    return dict(wildcards.items())
-
-
 def scored_images(wildcards):
     """The predictions of one method in one experiment."""
     return fused_images(EXPERIMENTS[wildcards.experiment], wildcards.site, wildcards.method, wildcards.seed)

@@ -123,21 +123,27 @@ def _coarse_of(target: str, experiment: Mapping[str, Any], days: Days) -> str | 
 
 
 def targets(experiment: Mapping[str, Any], days: Days) -> list[str]:
-    """The dates an experiment predicts on one site, ascending.
+    """The dates an experiment predicts on one site, ascending; later than ``train_until`` where it has one.
 
     `withheld`: clear fine dates with a clear coarse image within ``pair_days``. `reduced`: clear
-    coarse dates. `product`: clear coarse dates without a clear fine image of that day.
+    coarse dates. `product`: clear coarse dates without a clear fine image of that day; every one where the
+    coarse sensor measures something else (``coarse_quantity``), whose use is that it sees through clouds.
 
     Raises
     ------
     InputError
-        If a date named in the config has no scene, or no date can serve.
+        If a date named in the config has no scene or belongs to the training, or no date can serve.
     """
     fine, coarse, protocol = experiment["fine"], experiment["coarse"], experiment["protocol"]
     name, asked = experiment["name"], experiment["targets"]
-    role = fine if protocol == "withheld" else coarse
+    role, until = fine if protocol == "withheld" else coarse, experiment.get("train_until") or ""
     if isinstance(asked, list):
         for target in asked:
+            if target <= until:
+                raise InputError(
+                    f"Experiment {name} names the target {target}, but learns until {until}",
+                    "choose a later target, or an earlier `train_until:`",
+                )
             if target not in days.get(role, {}):
                 known = ", ".join(sorted(days.get(role, {}))) or "no scene at all"
                 raise InputError(
@@ -150,16 +156,17 @@ def targets(experiment: Mapping[str, Any], days: Days) -> list[str]:
                     "take another target or raise pair_days",
                 )
         return sorted(asked)
-    found = _clear(days, role, experiment["min_clear"])
+    found = [d for d in _clear(days, role, experiment["min_clear"]) if d > until]
     if protocol == "withheld":
         found = [d for d in found if _coarse_of(d, experiment, days)]
-    if protocol == "product":
+    if protocol == "product" and experiment.get("coarse_quantity", "reflectance") == "reflectance":
         clear_fine = set(_clear(days, fine, experiment["min_clear"]))
         found = [d for d in found if d not in clear_fine]
     if not found:
         raise InputError(
             f"Experiment {name} finds no target date: no {role} scene is clear enough"
-            + (f" with a {coarse} scene within {experiment['pair_days']} days" if protocol == "withheld" else ""),
+            + (f" with a {coarse} scene within {experiment['pair_days']} days" if protocol == "withheld" else "")
+            + (f" after {until}" if until else ""),
             "lower min_clear, raise pair_days or widen the site's period",
         )
     return found if asked == "all" else spread(found, int(asked))
@@ -178,9 +185,9 @@ def hidden(experiment: Mapping[str, Any], days: Days) -> dict[str, set[str]]:
     `withheld` hides every fine date within ``gap_days`` of a target, and from training also the coarse
     images that stand for a target; `reduced` hides the target coarse dates from training.
     """
-    fine, coarse = experiment["fine"], experiment["coarse"]
+    fine, coarse = experiment["fine"], experiment.get("coarse", "")
     hides: dict[str, set[str]] = {fine: set(), coarse: set()}
-    if experiment["protocol"] == "product":
+    if experiment["protocol"] in ("product", "gaps"):
         return hides
     for target in targets(experiment, days):
         hides[coarse].add(target)
@@ -210,9 +217,8 @@ def references(needs: Needs, target: str, usable: list[str]) -> tuple[str, ...] 
     return tuple(sorted(pair)) if len(pair) == 2 else None
 
 
-def _usable(experiment: Mapping[str, Any], days: Days, needs: Needs) -> list[str]:
-    """Fine dates that may be references somewhere in an experiment."""
-    unseen = hidden(experiment, days)[experiment["fine"]]
+def _usable(experiment: Mapping[str, Any], days: Days, needs: Needs, unseen: set[str]) -> list[str]:
+    """Fine dates that may be references somewhere in an experiment that hides others."""
     clear = [d for d in _clear(days, experiment["fine"], experiment["min_clear"]) if d not in unseen]
     return [d for d in clear if _coarse_of(d, experiment, days)] if needs.pairs else clear
 
@@ -246,7 +252,7 @@ def cases(experiment: Mapping[str, Any], days: Days, needs: Needs) -> list[Case]
     A target without enough references for the method is left out; the scores say how many were used.
     """
     found: list[Case] = []
-    usable = _usable(experiment, days, needs)
+    usable = _usable(experiment, days, needs, hidden(experiment, days)[experiment["fine"]])
     for target in targets(experiment, days):
         at_target = _coarse_of(target, experiment, days) if experiment["protocol"] == "withheld" else target
         case = _make_case(experiment, days, needs, target, at_target, usable)
@@ -259,15 +265,16 @@ def training_cases(experiment: Mapping[str, Any], days: Days, needs: Needs) -> l
 
     ``samples="wald"`` (and every method in a `reduced` experiment): clear coarse dates, to be degraded.
     ``samples="pairs"``: clear fine dates with a coarse image within ``pair_days``. ``samples="target"`` learns from
-    what it predicts from, which is a case and has no truth.
+    what it predicts from, which is a case and has no truth. With ``train_until`` no later image takes part.
     """
     if needs.samples in ("none", "target"):
         return []
     fine, coarse = experiment["fine"], experiment["coarse"]
-    unseen = hidden(experiment, days)
+    unseen, until = hidden(experiment, days), experiment.get("train_until") or "9999-12-31"
+    days = {sensor: {d: day for d, day in known.items() if d <= until} for sensor, known in days.items()}
     wald = uses_wald(experiment, needs)
     role = coarse if wald else fine
-    usable = _usable(experiment, days, needs)
+    usable = _usable(experiment, days, needs, unseen[fine])
     if needs.pairs:  # the coarse image of a reference's pair may be one that stands for a target
         usable = [d for d in usable if _coarse_of(d, experiment, days) not in unseen[coarse]]
     found: list[Case] = []

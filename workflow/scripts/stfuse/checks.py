@@ -120,20 +120,45 @@ def _require_period(period: Sequence[str], where: str) -> None:
 
 
 def check_experiment(experiment: Entry, sites: Mapping[str, Entry], sensors: Mapping[str, Entry]) -> None:
-    """Refuse an experiment that its sites or sensors cannot serve.
+    """Refuse an image experiment that its sites or sensors cannot serve.
 
     Raises
     ------
     InputError
-        If a sensor is not at a site, a band is not in a sensor, fine and coarse are one sensor, NDVI is
-        asked of other bands than red and near infrared, or a site's reference is no sensor of reflectance.
+        If a sensor is not at a site, a band is not in a sensor of reflectance, fine and coarse are one sensor,
+        backscatter is to be predicted, NDVI is asked of other bands than red and near infrared, a site's reference is
+        no sensor of reflectance, or sites to learn at are named that are not used.
     """
     where = f"config/experiments/{experiment['name']}.yaml"
     fine, coarse = experiment["fine"], experiment["coarse"]
     if fine == coarse:
         raise InputError(f"{where}: fine and coarse are both {fine}", "name two sensors")
-    wanted = {fine, coarse, *experiment["aux"].values()}
-    for name in experiment["sites"]:
+    require_sensors(experiment, {fine, coarse, *experiment["aux"].values()}, sites, sensors)
+    if _backscatter(sensors[fine]) or (_backscatter(sensors[coarse]) and experiment.get("protocol") == "reduced"):
+        raise InputError(
+            f"{where}: with fine {fine} and coarse {coarse} backscatter would be what is predicted",
+            "name a sensor of reflectance as `fine:`, and another protocol than reduced where `coarse:` is a radar",
+        )
+    require_bands(experiment, [s for s in (fine, coarse) if not _backscatter(sensors[s])], sensors)
+    require_split(experiment)
+
+
+def learned_at(experiment: Entry) -> Sequence[str]:
+    """The sites that an experiment's methods learn at."""
+    found: Sequence[str] = experiment.get("train_sites", experiment["sites"])
+    return found
+
+
+def _backscatter(sensor: Entry) -> bool:
+    return bool(sensor.get("quantity", "reflectance") == "backscatter")
+
+
+def require_sensors(
+    experiment: Entry, wanted: set[str], sites: Mapping[str, Entry], sensors: Mapping[str, Entry]
+) -> None:
+    """Refuse sites, those to learn at included, that lack a sensor or whose reference measures no reflectance."""
+    where = f"config/experiments/{experiment['name']}.yaml"
+    for name in dict.fromkeys((*experiment["sites"], *learned_at(experiment))):
         absent = sorted(wanted - set(sites[name]["sensors"]))
         if absent:
             raise InputError(
@@ -145,7 +170,12 @@ def check_experiment(experiment: Entry, sites: Mapping[str, Entry], sensors: Map
                 f"{where}: the reference {reference} of site {name} measures {sensors[reference]['quantity']}",
                 f"name a sensor of reflectance as `reference:` in config/sites/{name}.yaml",
             )
-    for sensor in (fine, coarse):
+
+
+def require_bands(experiment: Entry, having: Sequence[str], sensors: Mapping[str, Entry]) -> None:
+    """Refuse bands that one of the sensors lacks, and NDVI of others than red and near infrared."""
+    where = f"config/experiments/{experiment['name']}.yaml"
+    for sensor in having:
         unknown = [b for b in experiment["bands"] if b not in sensors[sensor]["bands"]]
         if unknown:
             known = ", ".join(sensors[sensor]["bands"])
@@ -157,21 +187,51 @@ def check_experiment(experiment: Entry, sites: Mapping[str, Entry], sensors: Map
         )
 
 
+def require_split(experiment: Entry) -> None:
+    """Refuse sites to learn at that would not be used, and a last day of learning that no calendar has."""
+    where = f"config/experiments/{experiment['name']}.yaml"
+    if experiment.get("train") == "site" and set(learned_at(experiment)) != set(experiment["sites"]):
+        raise InputError(
+            f"{where}: with `train: site` each site learns for itself, and `train_sites:` would not be used",
+            "leave out one of the two",
+        )
+    try:
+        date.fromisoformat(experiment.get("train_until", "2000-01-01"))
+    except ValueError as error:
+        raise InputError(f"{where}: `train_until:` ({error})", "write it as YYYY-MM-DD") from error
+
+
 def methods_of(experiment: Entry, needs: Mapping[str, Needs]) -> list[str]:
-    """The methods that run in an experiment: those it names, or all that its auxiliary series suffice for.
+    """The methods that run in an experiment: those it names, or all that its inputs suffice for.
 
     Raises
     ------
     InputError
-        If a named method is not configured, or needs an auxiliary series that the experiment lacks.
+        If a named method is not configured, needs an auxiliary series that the experiment lacks, fills no series though
+        it should or learns from series where images are predicted, or needs coarse images that no radar has.
     """
     where = f"config/experiments/{experiment['name']}.yaml"
     if experiment["methods"] == "all":
-        return [name for name, need in needs.items() if set(need.aux) <= set(experiment["aux"])]
+        return [name for name, need in needs.items() if not _unfit(experiment, need)]
     for name in experiment["methods"]:
         if name not in needs:
             raise InputError(f"{where} names the method {name}", "add a line for it to `methods:` of the main config")
-        lacking = sorted(set(needs[name].aux) - set(experiment["aux"]))
-        if lacking:
-            raise InputError(f"{where}: method {name} needs {', '.join(lacking)}", "name the sensor under `aux:`")
+        why = _unfit(experiment, needs[name])
+        if why:
+            raise InputError(f"{where}: method {name} {why[0]}", why[1])
     return list(experiment["methods"])
+
+
+def _unfit(experiment: Entry, need: Needs) -> tuple[str, str] | None:
+    """Why a method cannot run in an experiment, and the cure; None where it can."""
+    gaps = experiment.get("protocol") == "gaps"
+    lacking = sorted(set(need.aux) - set(experiment["aux"]))
+    if lacking:
+        return f"needs {', '.join(lacking)}", "name the sensor under `aux:`"
+    if gaps and not need.fills:
+        return "cannot fill series", "leave it out of `methods:`, or take another protocol than gaps"
+    if not gaps and need.samples == "series":
+        return "fills series and predicts no images", "leave it out of `methods:`, or take protocol: gaps"
+    if experiment.get("coarse_quantity") == "backscatter" and (need.coarse or need.pairs or need.samples == "wald"):
+        return "needs coarse images of the bands", "leave it out of `methods:`, or name no radar as `coarse:`"
+    return None

@@ -47,11 +47,13 @@ def _cut(series: Series, window: Window) -> Series:
 
 
 def crop(task: Task, window: Window) -> Task:
-    """The task for a window of its fine grid: fine images by pixels, the others by what covers them."""
+    """The task for a window of its fine grid: what lies on that grid by pixels, the others by what covers them."""
     fine = _cut(task.fine, window)
-    coarse = _cut(task.coarse, covering(task.coarse.grid, fine.grid))
-    aux = {name: _cut(series, covering(series.grid, fine.grid)) for name, series in task.aux.items()}
-    return Task(fine, coarse, task.ratio, task.dates, aux)
+
+    def part(series: Series) -> Series:
+        return _cut(series, window if series.grid == task.fine.grid else covering(series.grid, fine.grid))
+
+    return Task(fine, part(task.coarse), task.ratio, task.dates, {name: part(s) for name, s in task.aux.items()})
 
 
 def reach(scene: Scene) -> int:

@@ -97,7 +97,8 @@ def require_series(experiment: Mapping[str, Any], sensors: Mapping[str, Mapping[
     ------
     InputError
     """
-    for name in (experiment["fine"], experiment["coarse"], *(experiment.get("aux") or {}).values()):
+    coarse = [experiment["coarse"]] if "coarse" in experiment else []
+    for name in (experiment["fine"], *coarse, *(experiment.get("aux") or {}).values()):
         if sensors.get(name, {}).get("quantity") == "classes":
             raise InputError(
                 f"Experiment {experiment['name']} would fuse sensor {name}, whose images are maps of classes",

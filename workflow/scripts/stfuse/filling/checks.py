@@ -1,0 +1,70 @@
+"""What no schema can say of a gap experiment: that its sites, sensors and guides fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from stfuse.checks import Entry, learned_at, require_bands, require_sensors, require_split
+from stfuse.errors import InputError
+
+__all__ = ["check_filling"]
+
+
+def check_filling(
+    filling: Entry, sites: Mapping[str, Entry], sensors: Mapping[str, Entry], experiments: Mapping[str, Entry]
+) -> None:
+    """Refuse a gap experiment that its sites, sensors or guides cannot serve.
+
+    Parameters
+    ----------
+    experiments : mapping
+        The image experiments of the same studies, their methods known, by name.
+
+    Raises
+    ------
+    InputError
+        If a sensor is not at a site, NDVI cannot be made of the bands, a guide's experiment is not there, does not
+        predict NDVI of all sites in pixels of the same size or lacks the method, or learned from what is hidden.
+    """
+    where = f"config/experiments/{filling['name']}.yaml"
+    require_sensors(filling, {filling["fine"], *filling["aux"].values()}, sites, sensors)
+    require_bands(filling, [filling["fine"]], sensors)
+    require_split(filling)
+    for name, guide in filling["guides"].items():
+        said, other = f"{where}: the guide {name}", experiments.get(guide["experiment"])
+        if other is None:
+            raise InputError(
+                f"{said} comes from {guide['experiment']}, which is no image experiment of the studies of the config",
+                "name it in `experiments:` of the study, or correct the name",
+            )
+        if other["protocol"] != "product" or other["variable"] != "ndvi":
+            raise InputError(
+                f"{said} comes from {other['name']}, which is {other['protocol']} of {other['variable']}",
+                "take an experiment with protocol: product and variable: ndvi",
+            )
+        if guide["method"] not in other["methods"]:
+            known = ", ".join(other["methods"])
+            raise InputError(f"{said}: {other['name']} does not run {guide['method']}", f"choose from {known}")
+        absent = sorted({*filling["sites"], *learned_at(filling)} - set(other["sites"]))
+        if absent:
+            raise InputError(
+                f"{said}: {other['name']} predicts nothing at {', '.join(absent)}", "add it to its `sites:`"
+            )
+        if sensors[other["fine"]]["resolution"] != sensors[filling["fine"]]["resolution"]:
+            raise InputError(f"{said} has pixels of another size than {filling['fine']}", "take one `fine:` for both")
+        _refuse_told(filling, other, said)
+
+
+def _refuse_told(filling: Entry, other: Entry, said: str) -> None:
+    """Refuse a guide that learned from images of sites where its series' values are hidden to be predicted."""
+    told = set(filling["sites"]) & set(learned_at(other))
+    if "train_until" in filling:
+        if other.get("train_until", "9999-12-31") <= filling["train_until"]:
+            return
+    else:
+        told -= set(learned_at(filling))  # no unseen places for the filling either
+    if told:
+        raise InputError(
+            f"{said}: {other['name']} learned from images of {', '.join(sorted(told))} whose values are hidden here",
+            "let it learn elsewhere (`train_sites:`), or give both the same `train_until:`",
+        )
