@@ -26,6 +26,7 @@ SERIES = [p.stem for p in FILES if read_needs(p).samples == "series"]  # trained
 ANEW = [p.stem for p in FILES if read_needs(p).samples == "target"]  # trained for each target date
 # Numbers that shorten a training, where a method has such settings (a `hidden` may also be a share).
 QUICK = {"epochs": 1, "steps": 2, "batch": 2, "patch": 16, "features": 8, "growth": 8}
+QUICK |= {"levels": 2, "context": 4}
 QUICK |= {"lstm_epochs": 1, "lstm_steps": 2, "lstm_batch": 8, "hidden": 8, "width": 8}
 DATES = ("2018-03-01", "2018-05-01", "2018-06-30", "2018-09-01")
 MONTHLY = tuple(f"2018-{month:02}-10" for month in range(1, 11))
@@ -43,6 +44,7 @@ def settings_for(name: str) -> dict[str, Any]:
     needs = load(name).NEEDS
     dates = {"none": (), "nearest": DATES[1:2], "bracketing": DATES[1:3], "all": DATES}[needs.references]
     found = {"references": dates, "aux": {a: AUX_BANDS.get(a, (a,)) for a in (*needs.aux, *needs.uses)}}
+    found |= {"bands": ("ndvi",)} if needs.ndvi else {}
     # Series are NDVI, and their coarse one is what radar says of it in the same pixels.
     return found | ({"references": MONTHLY, "bands": ("ndvi",), "ratio": 1.0} if name in SERIES else {})
 
