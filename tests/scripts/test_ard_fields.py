@@ -117,6 +117,7 @@ def test_a_site_says_where_its_map_comes_from() -> None:
     }
     assert map_settings({"fields": {"sensor": "x", "year": 2020, "catalog": "y"}, "catalog": "z"})["catalog"] == "y"
     assert map_settings({"fields": "map.tif"}) == {} == map_settings({})
+    assert map_settings({"fields": NAMED}) == {}
 
 
 def test_a_year_that_the_archive_lacks_is_told(archive: Path, tmp_path: Path) -> None:
@@ -128,13 +129,17 @@ def test_a_year_that_the_archive_lacks_is_told(archive: Path, tmp_path: Path) ->
         find_scenes(str(archive), site, {"usda_cdl": SENSOR}, tmp_path / "maps.csv", tmp_path / "maps.json")
 
 
-@pytest.mark.parametrize("fields", ["map.tif", "simulated", {"sensor": "usda_cdl", "year": 2021}])
+NAMED = {"raster": "crops.tif", "names": {1110: "winter wheat"}}
+
+
+@pytest.mark.parametrize("fields", ["map.tif", "simulated", {"sensor": "usda_cdl", "year": 2021}, NAMED])
 def test_the_schema_knows_the_ways_to_say_where_fields_come_from(fields: object) -> None:
     jsonschema.validate(fields, FIELDS)
 
 
 @pytest.mark.parametrize(
-    "fields", [{"sensor": "usda_cdl"}, {"year": 2021}, {"sensor": "x", "year": 2021, "yaer": 1}, 3]
+    "fields",
+    [{"sensor": "usda_cdl"}, {"year": 2021}, {"sensor": "x", "year": 2021, "yaer": 1}, {"raster": "crops.tif"}, 3],
 )
 def test_the_schema_refuses_what_it_does_not_know(fields: object) -> None:
     with pytest.raises(jsonschema.ValidationError):
@@ -148,3 +153,37 @@ def test_numbers_of_nine_digits_stay_apart(tmp_path: Path) -> None:
     write_stored(tmp_path / "map.tif", given, grid, 0)
     make_fields(SITE, tmp_path / "map.tif", [], 10, tmp_path / "fields.tif")
     np.testing.assert_array_equal(read_stored(tmp_path / "fields.tif")[0], given)
+
+
+def test_raster_of_crop_codes_gives_fields_with_the_names_of_their_crops(tmp_path: Path) -> None:
+    grid = site_grid(SITE["crs"], tuple(SITE["bounds"]), 10)
+    codes = np.zeros(grid.shape, np.int32)
+    codes[:10, :10], codes[:10, 12:20], codes[12:20, :8], codes[15:18, 12:18] = 1110, 1110, 1200, 1200
+    codes[12:20, 20:24] = 9120
+    write_stored(tmp_path / "crops.tif", codes, grid, 0)
+    table = tmp_path / "fields.csv"
+    names = {1110: "winter wheat", 1200: "maize"}
+    make_fields(SITE, tmp_path / "crops.tif", [], 10, tmp_path / "fields.tif", (), table, names)
+    with table.open() as file:
+        rows = sorted((r["code"], r["name"], float(r["hectares"])) for r in csv.DictReader(file))
+    # The patch of 18 pixels is smaller than a field, the crop without a name is one.
+    assert rows == [
+        ("1110", "winter wheat", 0.8),
+        ("1110", "winter wheat", 1.0),
+        ("1200", "maize", 0.64),
+        ("9120", "", 0.32),
+    ]
+
+
+@pytest.mark.parametrize("name", ["belgium", "belgium_east"])
+def test_every_labelled_field_of_the_real_patches_has_a_crop(name: str, tmp_path: Path) -> None:
+    site = yaml.safe_load((ROOT / f"config/sites/{name}.yaml").read_text()) | {"name": name}
+    raster = Path(site["fields"]["raster"].replace("{data}", str(ROOT / "../shared/data")))
+    if not raster.exists():
+        pytest.skip(f"needs {raster}")
+    make_fields(site, raster, [], 10, tmp_path / "a.tif", (), tmp_path / "a.csv", site["fields"]["names"])
+    with (tmp_path / "a.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) >= 5
+    assert [row for row in rows if not row["name"]] == []
+    assert {"maize", "grassland"} <= {row["name"] for row in rows}

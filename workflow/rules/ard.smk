@@ -104,6 +104,7 @@ rule map_fields:
         code=code("ard_fields"),
         site=site_keys(),
         resolution=reference_resolution,
+        names=field_names,
     script:
         "../scripts/ard_fields.py"
 

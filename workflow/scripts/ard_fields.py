@@ -3,7 +3,7 @@
 import csv
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from stfuse.errors import InputError
-from stfuse.fields import SMALLEST, IntArray, describe_fields, legend, mosaic, patches, segments
+from stfuse.fields import MIN_PIXELS, SMALLEST, IntArray, describe_fields, legend, mosaic, patches, segments
 from stfuse.grid import ndvi, regrid, site_grid
 from stfuse.job import job, whole
 from stfuse.products.stored import decode
@@ -34,6 +34,7 @@ def make_fields(
     out: Path,
     pieces: Sequence[Path] = (),
     table: Path | None = None,
+    named: Mapping[int, str] | None = None,
 ) -> None:
     """Write the field numbers, int32, 0 = none.
 
@@ -52,6 +53,8 @@ def make_fields(
         In place of `field_map`: folders of stage `raw` with the pieces of an archive's map of classes.
     table : Path, optional
         Where to write each field's number, the map's code and name for it, and its hectares.
+    named : mapping, optional
+        What the codes of `field_map` stand for: it is a map of crops then, whose smallest patches are no fields.
 
     Raises
     ------
@@ -60,13 +63,13 @@ def make_fields(
         neither map nor image.
     """
     grid = site_grid(site["crs"], tuple(site["bounds"]), resolution)
-    names: dict[int, str] = {}
+    names: dict[int, str] = dict(named or {})
     if field_map is not None or pieces:
         if pieces:
             values, names = _pieces(pieces, grid)
             least = int(np.ceil(SMALLEST / resolution**2))
         else:
-            values, least = _raster(Path(str(field_map)), grid), 1
+            values, least = _raster(Path(str(field_map)), grid), MIN_PIXELS if names else 1
         if values is None:
             raise InputError(
                 f"Field map {field_map or ', '.join(map(str, pieces))} does not cover site {site['name']}",
@@ -132,5 +135,6 @@ if __name__ == "__main__":
             resolution=float(snakemake.params.resolution),
             out=Path(snakemake.output[0]),
             pieces=maps if maps and maps[0].is_dir() else (),
+            named={int(code): name for code, name in snakemake.params.names.items()},
             table=Path(str(listed)) if (listed := getattr(snakemake.output, "classes", None)) else None,
         )

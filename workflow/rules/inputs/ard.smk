@@ -179,12 +179,19 @@ def reflectance_images(wildcards):
 def field_map(wildcards):
     """The site's field map, where the user has one: a raster, or the pieces of a map of crops from an archive."""
     site = SITES[wildcards.site]
-    where = site.get("fields", "")
     if wildcards.site in MAPS:
         return map_scenes(wildcards)
+    where = site.get("fields", "")
+    where = where if isinstance(where, str) else where["raster"]
     if where == "simulated":
         return [f"results/simulated/{site['name']}/fields.tif"]
     return [located(where, f"Field map of site {site['name']}")] if where else []
+
+
+def field_names(wildcards):
+    """What the codes of the site's own field map stand for, as far as its file says it."""
+    fields = SITES[wildcards.site].get("fields", "")
+    return {} if isinstance(fields, str) else {str(code): name for code, name in fields.get("names", {}).items()}
 
 
 def field_images(wildcards):

@@ -129,7 +129,7 @@ def check_catalogs(site: Mapping[str, Any], known: Iterable[str]) -> None:
     where, given, known = f"config/sites/{site['name']}.yaml", catalogs_of(site), sorted(known)
     fields = site.get("fields")
     # A land-cover map has a sensor of its own.
-    sensors = [*site["sensors"], *([fields["sensor"]] if isinstance(fields, Mapping) else [])]
+    sensors = [*site["sensors"], *([fields["sensor"]] if isinstance(fields, Mapping) and "sensor" in fields else [])]
     for sensor, names in given.items():
         if sensor not in sensors:
             raise InputError(

@@ -66,7 +66,7 @@ def map_settings(site: Mapping[str, Any]) -> dict[str, Any]:
         `sensor`, `period` (first and last day of the map's year) and `catalog`, the site's own where the map has none.
     """
     fields = site.get("fields")
-    if not isinstance(fields, Mapping):
+    if not isinstance(fields, Mapping) or "sensor" not in fields:
         return {}
     year = int(fields["year"])
     return {
