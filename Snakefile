@@ -60,4 +60,5 @@ rule all:
         every_scene,
         all_layers,
         all_ensembles,
+        all_filled,
         "results/scores/all.csv" if anything_scored() else [],

@@ -50,9 +50,8 @@ def filling_threads(wildcards):
 
 def filling_memory(wildcards, threads, attempt):
     """Megabytes: windows worked on at a time, each of all dates, whatever the site's size."""
-    dates = len(filling_dates(FILLINGS[wildcards.experiment], wildcards.site))
     at_a_time = 1 if NEEDS[wildcards.method].gpu else threads
-    return attempt * int(2000 + 100 * NEEDS[wildcards.method].cost + 4 * dates * at_a_time)
+    return attempt * int(2000 + 100 * NEEDS[wildcards.method].cost + 1500 * at_a_time)
 
 
 def filling_runtime(wildcards, attempt):
