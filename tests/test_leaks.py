@@ -42,6 +42,7 @@ NEEDS = {
 }
 # Methods that learn from series of pixels hide values themselves: see tests/stfuse/test_gru.py.
 LEARNERS = [name for name, needs in DECLARED.items() if needs.samples not in ("none", "series")]
+VARIABLE = {name: "ndvi" if needs.ndvi else "reflectance" for name, needs in DECLARED.items()}
 BANDS = ["red", "nir08"]
 SENSORS: dict[str, Any] = {
     "fine": {"resolution": 10, "bands": BANDS},
@@ -198,14 +199,14 @@ def test_a_training_never_opens_what_it_is_tested_on(name: str, protocol: str, a
         for path in [*archive.glob(f"*/**/coarse/{TESTED}.tif"), *archive.glob(f"*/**/panchromatic/{TESTED}.tif")]:
             spoil(path)
     found = samples_of(name, protocol)
-    state = learn(found, quick(name), BANDS, "reflectance", 0, tmp_path / "checkpoints")
+    state = learn(found, quick(name), BANDS, VARIABLE[name], 0, tmp_path / "checkpoints")
     assert any("net." in key for key in state)
     if name in ("srcnn", "srcnn_pair"):
         # The very same, with the tested image slipped in: were it opened anywhere, it would have shown.
         sensor = "fine" if withheld and DECLARED[name].samples == "pairs" else "coarse"
         slipped = [*found, {**found[0], "truth": f"results/ard/here/{sensor}/{TESTED}.tif"}]
         with pytest.raises(InputError, match=TESTED):
-            learn(slipped, quick(name), BANDS, "reflectance", 0, tmp_path / "others")
+            learn(slipped, quick(name), BANDS, VARIABLE[name], 0, tmp_path / "others")
 
 
 # Through pixels

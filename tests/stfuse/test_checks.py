@@ -75,6 +75,24 @@ def test_all_methods_means_those_whose_inputs_suffice_and_named_ones_must_fit() 
         methods_of(experiment(methods=["other"]), NEEDS)
 
 
+def test_a_method_of_ndvi_alone_runs_where_ndvi_is_asked_for() -> None:
+    needs = NEEDS | {"index": Needs(coarse=False, ndvi=True)}
+    assert methods_of(experiment(), needs) == ["plain"]
+    assert methods_of(experiment(variable="ndvi"), needs) == ["plain", "index"]
+    with pytest.raises(InputError, match=r"index predicts NDVI alone.*variable: ndvi"):
+        methods_of(experiment(methods=["index"]), needs)
+
+
+def test_a_radar_in_place_of_the_coarse_sensor_needs_no_optical_bands_and_methods_that_need_no_coarse_image() -> None:
+    sensors = SENSORS | {"b": {"bands": {"vv": 10, "vh": 10}, "quantity": "backscatter"}}
+    asks = experiment(variable="ndvi", coarse_quantity="backscatter", protocol="product", aux={"sar": "b"})
+    check_experiment(asks, {"s": SITE}, sensors)
+    needs = NEEDS | {"radar": Needs(coarse=False, aux=("sar",), ndvi=True)}
+    assert methods_of(asks, needs) == ["radar"]
+    with pytest.raises(InputError, match="plain needs coarse images of the bands"):
+        methods_of(asks | {"methods": ["plain"]}, needs)
+
+
 def test_a_reference_that_measures_backscatter_is_refused() -> None:
     sensors = SENSORS | {"a": SENSORS["a"] | {"quantity": "backscatter"}}
     with pytest.raises(InputError, match="the reference a of site s measures backscatter"):

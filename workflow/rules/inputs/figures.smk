@@ -16,7 +16,7 @@ def phenology_files(wildcards):
 def figure_title(wildcards):
     """What a figure is of; simulated pixels are always called so."""
     site = SITES[wildcards.site]
-    of = EXPERIMENTS[wildcards.experiment]["title"] if "experiment" in wildcards.keys() else ""
+    of = ASKED[wildcards.experiment]["title"] if "experiment" in wildcards.keys() else ""
     simulated = "simulated" if "simulated" in site else ""
     return " | ".join(word for word in (of, site["title"] or wildcards.site, simulated) if word)
 
@@ -192,7 +192,8 @@ def figures_of(experiment, site):
         # A series has many dates: its first, middle and last say how they look.
         dates = sorted({dates[0], dates[len(dates) // 2], dates[-1]})
     names = [f"prediction_{date}" for date in dates]
-    names += ["profiles", "phenology"] if protocol == "product" else ["scatter"]
+    names += ["scatter"] if protocol != "product" else []
+    names += ["profiles", "phenology"] if has_series(experiment) else []
     if is_scored(experiment, site):
         names += ["scores", *(f"ensemble_{method}" for method in ensembles_at(experiment, site))]
     return names + (["training"] if learned(experiment, site) else [])

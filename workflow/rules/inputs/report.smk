@@ -15,6 +15,7 @@ def report_figures(wildcards):
     made = [site for site in SITES if "simulated" in SITES[site]]
     found += [f"results/figures/{site}/{name}.png" for site in made for name in ("year", "sensors")]
     found += [f"results/figures/{site}/likeness_{real}.png" for site, real in LIKENESSES]
+    found += filling_figures()
     for name, experiment in EXPERIMENTS.items():
         for site in experiment["sites"]:
             found += [f"results/figures/{name}/{site}/{figure}.png" for figure in figures_of(experiment, site)]
@@ -28,13 +29,14 @@ def report_tables(wildcards):
     found += [
         f"results/tables/{site}/{name}_{real}.csv" for site, real in LIKENESSES for name in ("likeness", "unlike")
     ]
+    found += filling_tables()
     for name, experiment in EXPERIMENTS.items():
         for site in experiment["sites"]:
             folder = f"results/tables/{name}/{site}"
             if is_scored(experiment, site):
                 found += [f"{folder}/scores.csv", f"{folder}/dates.csv"]
                 found += [f"{folder}/ensemble_{method}.csv" for method in ensembles_at(experiment, site)]
-            if experiment["protocol"] == "product" and "simulated" in SITES[site]:
+            if has_series(experiment) and "simulated" in SITES[site]:
                 found.append(f"results/phenology/{name}/{site}/errors.csv")
     return [*found, *(["results/scores/summary.csv"] if anything_scored() else [])]
 
@@ -45,4 +47,4 @@ def report_experiments(wildcards):
         name: {site: [m for m in e["methods"] if m not in methods_at(e, site)] for site in e["sites"]}
         for name, e in EXPERIMENTS.items()
     }
-    return {name: e | {"left_out": left_out[name]} for name, e in EXPERIMENTS.items()}
+    return {name: e | {"left_out": left_out.get(name, {})} for name, e in ASKED.items()}

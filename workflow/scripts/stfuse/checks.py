@@ -234,4 +234,6 @@ def _unfit(experiment: Entry, need: Needs) -> tuple[str, str] | None:
         return "fills series and predicts no images", "leave it out of `methods:`, or take protocol: gaps"
     if experiment.get("coarse_quantity") == "backscatter" and (need.coarse or need.pairs or need.samples == "wald"):
         return "needs coarse images of the bands", "leave it out of `methods:`, or name no radar as `coarse:`"
+    if need.ndvi and experiment.get("variable") != "ndvi":
+        return "predicts NDVI alone", "write `variable: ndvi` and `bands: [red, nir]`, or leave it out of `methods:`"
     return None
