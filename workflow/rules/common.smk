@@ -17,7 +17,7 @@ sys.path.insert(0, str(SCRIPTS))
 from stfuse import cases as plan
 from stfuse.checks import check_experiment, check_site, methods_of
 from stfuse.errors import InputError
-from stfuse.filling.checks import check_filling
+from stfuse.filling.checks import check_filled, check_filling
 from stfuse.learning.plan import Plan
 from stfuse.needs import Needs, read_needs, read_params, with_references
 from stfuse.products.sensors import map_settings, merged, require_map, require_series
@@ -104,6 +104,8 @@ for filling in FILLINGS.values():
     require_series(filling, SENSORS)
     check_filling(filling, SITES, SENSORS, EXPERIMENTS)
     filling["methods"] = methods_of(filling, NEEDS)
+for experiment in EXPERIMENTS.values():
+    check_filled(experiment, FILLINGS)
 
 
 def any_of(names):
@@ -117,7 +119,7 @@ wildcard_constraints:
     experiment=any_of(ASKED),
     trainset=any_of([*SITES, "pooled"]),
     method=any_of(METHODS),
-    source=any_of([*METHODS, *SENSORS]),
+    source=any_of([*METHODS, *SENSORS, *(f"{name}_sar" for name in (*METHODS, *SENSORS))]),
     seed=r"\d+",
     date=r"\d{4}-\d{2}-\d{2}",
     scene=r"[^/]+",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from stfuse.checks import Entry, learned_at, require_bands, require_sensors, require_split
 from stfuse.errors import InputError
 
-__all__ = ["check_filling"]
+__all__ = ["check_filled", "check_filling"]
 
 
 def check_filling(
@@ -67,4 +67,37 @@ def _refuse_told(filling: Entry, other: Entry, said: str) -> None:
         raise InputError(
             f"{said}: {other['name']} learned from images of {', '.join(sorted(told))} whose values are hidden here",
             "let it learn elsewhere (`train_sites:`), or give both the same `train_until:`",
+        )
+
+
+def check_filled(experiment: Entry, fillings: Mapping[str, Entry]) -> None:
+    """Refuse a product experiment whose series would be joined by filled values that nothing makes.
+
+    Parameters
+    ----------
+    fillings : mapping
+        The gap experiments of the same studies, their methods known, by name.
+
+    Raises
+    ------
+    InputError
+        If the gap experiment is not there, has another fine sensor, lacks the method, or shares no site.
+    """
+    if "filled" not in experiment:
+        return
+    filled = experiment["filled"]
+    said, other = f"config/experiments/{experiment['name']}.yaml: `filled:`", fillings.get(filled["experiment"])
+    if other is None:
+        raise InputError(
+            f"{said} names {filled['experiment']}, which is no gap experiment of the studies of the config",
+            "name it in `experiments:` of the study, or correct the name",
+        )
+    if other["fine"] != experiment["fine"]:
+        raise InputError(f"{said}: {other['name']} fills series of {other['fine']}", "take one `fine:` for both")
+    if filled["method"] not in other["methods"]:
+        known = ", ".join(other["methods"])
+        raise InputError(f"{said}: {other['name']} does not run {filled['method']}", f"choose from {known}")
+    if not set(experiment["sites"]) & set(other["sites"]):
+        raise InputError(
+            f"{said}: {other['name']} has none of its sites", "add one to the `sites:` of the gap experiment"
         )
