@@ -127,7 +127,7 @@ def fill_series(
             wanted = np.isin(series.days, task.dates)
             windows = series_windows(series.days, np.isin(series.days, seen), wanted, months)
             said = _fill(network, where, series, windows, form)
-            out[:, 0, rows] = said[steps].reshape(len(steps), -1, width)
+            out[:, 0, rows] = said[steps].reshape(len(steps), rows.stop - top, width)
             bar.update(said.shape[1])
     return out
 
