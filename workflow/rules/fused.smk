@@ -15,6 +15,8 @@ rule fuse:
         "results/logs/fused/{experiment}/{site}/{method}/seed{seed}/{date}.log",
     benchmark:
         "results/benchmarks/fused/{experiment}/{site}/{method}/seed{seed}/{date}.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/torch.yaml"
     threads: fusing_threads
@@ -44,6 +46,8 @@ rule show_layers:
         "results/logs/fused/{experiment}/{site}/{method}/seed{seed}/{date}_layers.log",
     benchmark:
         "results/benchmarks/fused/{experiment}/{site}/{method}/seed{seed}/{date}_layers.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/torch.yaml"
     threads: fusing_threads
@@ -72,6 +76,8 @@ rule combine_seeds:
         "results/logs/fused/{experiment}/{site}/{method}/ensemble/{date}.log",
     benchmark:
         "results/benchmarks/fused/{experiment}/{site}/{method}/ensemble/{date}.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/geo.yaml"
     resources:
@@ -83,3 +89,7 @@ rule combine_seeds:
         tags=ensemble_tags,
     script:
         "../scripts/fused_ensemble.py"
+
+
+include: "fused_series.smk"
+include: "fused_filling.smk"

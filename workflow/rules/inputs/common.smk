@@ -61,7 +61,8 @@ DECISIONS = {}
 
 def planned(what, experiment, site, *needs):
     """An answer of stfuse/cases.py on an experiment at a site, worked out once for as long as the scenes stay."""
-    known, key = days(site), (what, experiment["name"], site, needs)
+    asked_of = experiment["name"], str(experiment.get("targets")), experiment.get("train_until")
+    known, key = days(site), (what, asked_of, site, needs)
     if key not in DECISIONS or DECISIONS[key][0] is not known:
         # Where methods only learn, no date is a target.
         asked = experiment if site in experiment["sites"] else experiment | {"targets": []}

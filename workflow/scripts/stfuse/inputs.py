@@ -65,6 +65,12 @@ class TaskFiles:
         """The date to predict."""
         return np.array([self.sample["date"]], dtype="datetime64[D]")
 
+    @property
+    def ratio(self) -> float:
+        """Coarse pixel / fine pixel."""
+        grids = self.sample["grids"]
+        return float(grids["coarse"]["resolution"]) / float(grids["fine"]["resolution"])
+
     def crop(self, window: Window) -> Task:
         """Read the task for a window (rows, columns) of the fine grid.
 
@@ -83,7 +89,7 @@ class TaskFiles:
         return Task(
             fine=read_series(sample["fine"], self.wanted, self.variable, fine, window),
             coarse=read(sample["coarse"], self.wanted, self.variable, grid_of(grids["coarse"])),
-            ratio=float(grids["coarse"]["resolution"]) / float(grids["fine"]["resolution"]),
+            ratio=self.ratio,
             dates=self.dates,
             # As they are: their bands are never turned into the experiment's variable.
             aux={

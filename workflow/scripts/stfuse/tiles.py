@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
@@ -17,12 +17,15 @@ from stfuse.methods import Method
 from stfuse.task import FloatArray, Scene, State, Task, Window
 from stfuse.threads import in_order
 
-__all__ = ["SIZE", "Tile", "answer", "each_tile", "pieces", "plan", "predict", "predict_into"]
+__all__ = ["SIZE", "Tile", "answer", "each_tile", "pieces", "plan", "predict", "predict_dates", "predict_into"]
 
 R = TypeVar("R")
 
 SIZE = 1024
 """Most fine pixels on each side of a tile without its surroundings."""
+
+SERIES = 64_000_000
+"""Most values of a window in the images of all dates, where they are predicted together: a quarter of a gigabyte."""
 
 LEAST = 128
 """Fewest of them, where a scene is cut so that every thread has work."""
@@ -227,3 +230,68 @@ def predict(
 
     predict_into(put, name, method, Whole(task), state, params, size, threads)
     return out
+
+
+def predict_dates(
+    put: Callable[[Window, FloatArray], None],
+    name: str,
+    method: Method,
+    scenes: Sequence[Scene],
+    states: Sequence[State],
+    params: Any,
+    threads: int = 1,
+    most: int = SERIES,
+) -> None:
+    """Predict scenes of one grid, a date each, so that what they say of a window comes together.
+
+    The bits are those of `predict_into`, one scene at a time.
+
+    Parameters
+    ----------
+    put : function
+        Takes the window (rows, columns) and values, shape (scene, band, y, x), of each tile in turn.
+    states : sequence of State
+        What each is predicted with.
+    threads : int
+        Scenes worked on at a time; methods with networks have threads of their own.
+    most : int
+        Values that a window may have in all scenes; a window has 64 pixels a side at least.
+
+    Raises
+    ------
+    InputError
+        If the method's answer has the wrong shape or type.
+    """
+    prepare, halo = getattr(method, "prepare", None), method.halo(params)
+    at_a_time = 1 if method.NEEDS.gpu or halo is None else threads
+    if prepare:
+        parts = (pieces(scene, halo, threads=at_a_time) for scene in scenes)
+        states = [prepare(part, state, params) for part, state in zip(parts, states, strict=True)]
+    side = math.isqrt(most // (len(scenes) * len(scenes[0].bands))) // 64 * 64
+    tiles = _tiles(scenes[0], halo, min(SIZE, max(64, side)), 1)
+    bar = tqdm(total=len(tiles) * len(scenes), unit="image", desc=name, disable=None)
+    with closing(bar):
+        for tile in tiles:
+            made = _of_tile(name, method, tile, params)
+            with closing(in_order(made, zip(scenes, states, strict=True), at_a_time)) as done:
+                values = np.empty((len(scenes), *_shape(scenes[0], tile)), np.float32)
+                for i, image in enumerate(done):
+                    values[i] = image
+                    bar.update()
+            put(tile.core, values)
+
+
+def _shape(scene: Scene, tile: Tile) -> tuple[int, int, int]:
+    rows, columns = tile.core
+    return len(scene.bands), rows.stop - rows.start, columns.stop - columns.start
+
+
+def _of_tile(name: str, method: Method, tile: Tile, params: Any) -> Callable[[tuple[Scene, State]], FloatArray]:
+    """How the image of a tile's core, shape (band, y, x), is made of a scene and the state for it."""
+
+    def made(given: tuple[Scene, State]) -> FloatArray:
+        scene, state = given
+        image: FloatArray = answer(name, method, _read(scene, tile), state, params)[0]
+        return np.array(image[..., *tile.inner])
+
+    return made
