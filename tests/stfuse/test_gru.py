@@ -13,7 +13,7 @@ from stfuse.learning import loop as loops
 from stfuse.learning.resuming import resuming
 from stfuse.methods import gru, load, make_params
 
-QUICK = {"hidden": 8, "layers": 2, "width": 8, "epochs": 2, "steps": 3, "batch": 16, "patch": 4}
+QUICK = {"hidden": 8, "depth": 2, "width": 8, "epochs": 2, "steps": 3, "batch": 16, "patch": 4}
 
 
 def params(**changes):
@@ -31,7 +31,7 @@ def with_values(sample, values):
 
 def test_the_defaults_are_the_papers():
     found = gru.Params()
-    assert (found.hidden, found.layers, found.width, found.dropout) == (256, 3, 128, 0.3)
+    assert (found.hidden, found.depth, found.width, found.dropout) == (256, 3, 128, 0.3)
     assert (found.batch, found.learning_rate, found.months) == (128, 5e-4, (1, 6))
     assert found.hidden_share == pytest.approx(2 / 3) and found.inputs == "ndvi_fusion" and not found.flags
     sizes = {"optical_only": 3, "ndvi_fusion": 4, "ndvi_backscatter": 5}
@@ -133,7 +133,7 @@ def test_a_constant_series_comes_out_after_a_short_training(residual, steps):
     flat = np.where(np.isfinite(sample.task.fine.values), 0.4, np.nan)
     task = with_values(sample, flat)
     task = replace(task, coarse=replace(task.coarse, values=np.full_like(task.coarse.values, 0.4)))
-    p = params(residual=residual, epochs=5, steps=steps, learning_rate=2e-2, layers=1, dropout=0.0)
+    p = params(residual=residual, epochs=5, steps=steps, learning_rate=2e-2, depth=1, dropout=0.0)
     state = gru.fit([replace(sample, task=task)], p, 0)
     np.testing.assert_allclose(gru.predict(task, state, p), 0.4, atol=0.05)
 
@@ -141,7 +141,7 @@ def test_a_constant_series_comes_out_after_a_short_training(residual, steps):
 def test_training_learns_what_radar_tells():
     """Where radar sees without error, gaps are filled better than by interpolation, on ground never seen."""
     clear = {"days": 250, "radar_noise": 0.0, "noise": 0.0, "cloud": 0.85}
-    p = params(hidden=16, layers=1, epochs=8, steps=15, learning_rate=1e-2, batch=32)
+    p = params(hidden=16, depth=1, epochs=8, steps=15, learning_rate=1e-2, batch=32)
     state = gru.fit([make_series((32, 32), **clear)], p, 0)
     held = column(state, "held_loss")
     assert np.nanmin(held) < 0.8 * held[0]

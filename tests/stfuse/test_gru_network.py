@@ -20,7 +20,7 @@ def inputs(lengths, features=4, base=False, seed=0):
 
 def small(residual=False, draws=1, dropout=0.0):
     torch.manual_seed(0)
-    return SeriesGRU(4, hidden=6, layers=2, width=5, dropout=dropout, residual=residual, draws=draws)
+    return SeriesGRU(4, hidden=6, depth=2, width=5, dropout=dropout, residual=residual, draws=draws)
 
 
 def test_the_paper_s_network_has_its_parameters():

@@ -44,8 +44,8 @@ class Params(Plan):
     ----------
     inputs : {"ndvi_fusion", "optical_only", "ndvi_backscatter"}
         Beside optical NDVI and the day of the year: NDVI from radar, nothing, or vv and vh in dB.
-    hidden, layers, width : int
-        Of the GRU in each direction, its layers, and units of the dense layers: 256, 3 and 128 (section III).
+    hidden, depth, width : int
+        Units of the GRU in each direction, its layers, and units of the dense layers: 256, 3 and 128 (section III).
     dropout : float
         Between the layers of the GRU, 0..1 (section III).
     months : (float, float)
@@ -72,7 +72,7 @@ class Params(Plan):
 
     inputs: Inputs = "ndvi_fusion"
     hidden: int = 256
-    layers: int = 3
+    depth: int = 3
     width: int = 128
     dropout: float = 0.3
     months: tuple[float, float] = (1.0, 6.0)
@@ -98,13 +98,13 @@ class Params(Plan):
         for name in ("hidden_share", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in 0..1, below 1, found {getattr(self, name)}.")
-        for name, least in (("hidden", 1), ("layers", 1), ("width", 1), ("draws", 0)):
+        for name, least in (("hidden", 1), ("depth", 1), ("width", 1), ("draws", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be {least} at least, found {getattr(self, name)}.")
 
     def network(self, features: int, draws: int) -> SeriesGRU:
         """The network for so many features of a step."""
-        return SeriesGRU(features, self.hidden, self.layers, self.width, self.dropout, self.residual, draws)
+        return SeriesGRU(features, self.hidden, self.depth, self.width, self.dropout, self.residual, draws)
 
 
 def halo(params: Params) -> int:

@@ -26,7 +26,7 @@ class SeriesGRU(nn.Module):
     ----------
     features : int
         Of a step.
-    hidden, layers, width : int
+    hidden, depth, width : int
         Units of a layer of the GRU in each direction; its layers; units of the dense layers.
     dropout : float
         0..1, below 1.
@@ -40,7 +40,7 @@ class SeriesGRU(nn.Module):
         self,
         features: int,
         hidden: int = 256,
-        layers: int = 3,
+        depth: int = 3,
         width: int = 128,
         dropout: float = 0.3,
         residual: bool = False,
@@ -49,8 +49,8 @@ class SeriesGRU(nn.Module):
         super().__init__()
         self.residual, self.draws = residual, draws
         self.enter = nn.Linear(features, width)
-        between = dropout if layers > 1 else 0.0
-        self.gru = nn.GRU(width, hidden, layers, batch_first=True, dropout=between, bidirectional=True)
+        between = dropout if depth > 1 else 0.0
+        self.gru = nn.GRU(width, hidden, depth, batch_first=True, dropout=between, bidirectional=True)
         self.between = nn.Linear(2 * hidden, width)
         self.leave = nn.Linear(width, 1)
         if residual:
@@ -80,7 +80,7 @@ class SeriesGRU(nn.Module):
         return self.leave(torch.relu(self.between(found)))  # type: ignore[no-any-return]
 
     def _first(self, entered: PackedSequence, count: int) -> list[Tensor]:
-        """First hidden states, (2 layers, sequence, hidden) each."""
+        """First hidden states, (2 depth, sequence, hidden) each."""
         like, shape = entered.data, (2 * self.gru.num_layers, count, self.gru.hidden_size)
         if self.training:
             return [torch.randn(shape, device=like.device, dtype=like.dtype)]
