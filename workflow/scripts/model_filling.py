@@ -72,7 +72,7 @@ def train(
     samples = [Masked(store, part == LEARN) for store, part in zip(stores, parts, strict=True)]
     learning = module.NEEDS.samples != "none"
     checkpoints = state.with_suffix(".checkpoint")
-    described = [*map(dict, places), until]
+    described = [[str(place["store"]), place["scored"], until] for place in places]
     learned = learn_from(samples if learning else [], described, method, bands, variable, seed, checkpoints, minutes)
     write_curve(curve, learned)
     scenes = [_scene(store, place, until) for store, place in zip(stores, places, strict=True)] if learning else []
