@@ -1,4 +1,4 @@
-"""Every date of a method in one cube: the bits of single images in windows of any size, and no state that saw a truth."""
+"""Every date of a method in one cube: the bits of single images in any windows, and no state that saw a truth."""
 
 from __future__ import annotations
 
