@@ -7,27 +7,14 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fake_fillings import rows_of
 from stfuse.filling.hiding import GAP_CLASSES
 from stfuse.filling.published import BY_GAP, OVERALL
 from stfuse.filling.tables import gap_table, overall_table, pool, split_table
 from stfuse.metrics import mae, r2, rmse
-
-
-def rows_of(
-    predicted: np.ndarray, truth: np.ndarray, method: str, stratum: str = "all", site: str = "a", seed: int = 0
-) -> list[dict[str, object]]:
-    """The rows that the stage `scores` writes of one run and stratum."""
-    values = {
-        "mae": mae(predicted, truth), "rmse": rmse(predicted, truth), "r2": r2(predicted, truth),
-        "bias": float(np.mean(predicted - truth)), "truth_mean": float(truth.mean()), "truth_sd": float(truth.std()),
-        "n_series": 2.0,
-    }  # fmt: skip
-    words = {"experiment": "gaps", "site": site, "method": method, "seed": seed, "date": "", "truth": "observed"}
-    words |= {"band": "ndvi", "stratum": stratum}
-    return [words | {"metric": metric, "value": value, "n": truth.size} for metric, value in values.items()]
 
 
 def by_class(errors: dict[str, dict[str, float]]) -> pd.DataFrame:
@@ -54,6 +41,7 @@ def test_two_sites_worked_out_by_hand() -> None:
     assert math.isnan(found["coverage90"])
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=5), st.integers(1, 3), st.integers(0, 99))
 def test_pooled_errors_are_those_of_all_values_at_once(sizes: list[int], seeds: int, draw: int) -> None:
     rng, rows, all_predicted, all_truth = np.random.default_rng(draw), [], [], []

@@ -201,3 +201,4 @@ rule draw_phenology:
 
 
 include: "figures_sites.smk"
+include: "figures_filling.smk"

@@ -1,6 +1,5 @@
 """Everything on one page: results/{report}.html, with every figure and table inside it."""
 
-import base64
 import csv
 import logging
 import platform
@@ -10,15 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
-import pandas as pd
 import yaml
 
 import stfuse
-from stfuse.captions import figure_words, order_of, table_words
-from stfuse.errors import InputError
+from stfuse.captions import order_of
 from stfuse.job import job, whole
 from stfuse.metrics import METRICS
-from stfuse.raster import REMAKE
 from stfuse.report import (
     experiment_words,
     listed,
@@ -30,7 +26,8 @@ from stfuse.report import (
     site_size,
     verdict,
 )
-from stfuse.report_scenes import line_listing, scene_listing
+from stfuse.report_files import LARGEST, figures_shown, is_listing, listing_shown, scores_read, table_shown
+from stfuse.report_gaps import filling_facts, filling_words, gap_tables, gap_verdict, overall_scores
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -39,12 +36,6 @@ logger = logging.getLogger("stfuse.report")
 
 TEMPLATE = Path(stfuse.__file__).with_name("report.html.jinja")
 Facts = dict[str, Any]
-LISTINGS = {"scenes": scene_listing, "bandpass": line_listing}
-"""Tables of a site that have a look of their own, by the stems of their files."""
-LONGEST = 120
-"""Rows of a table shown on the page; the embedded file has all."""
-LARGEST = 4_000_000
-"""Bytes of a table embedded for download."""
 PACKAGES = (
     "snakemake", "numpy", "numba", "torch", "rasterio", "odc-geo", "odc-stac", "pystac-client", "scipy", "pandas",
     "xarray", "scikit-image", "matplotlib",
@@ -72,11 +63,13 @@ def make_report(
         The main configuration; `studies`, `experiments` and `sites` are the content of their files by name. An
         experiment may have ``left_out``: site -> methods that find nothing to predict there.
     figures : sequence of Path
-        ``figures/{experiment}/{site}/{name}.png`` or ``figures/{site}/{name}.png``.
+        ``figures/{experiment}/{site}/{name}.png``, ``figures/{site}/{name}.png``, and of experiments on the gaps of
+        series ``figures/{experiment}/{name}.png``.
     tables : sequence of Path
-        Tables whose folders name their experiment and site, only their site, or neither. ``scores.csv`` of
-        `stfuse.tables` and ``errors.csv`` of `stfuse.phenology.transitions` also give the verdicts. A site's
-        ``scenes.csv`` and ``bandpass.csv`` are those of `stfuse.scene_table`.
+        Tables whose folders name their experiment and site, only one of them, a study, or none of these.
+        ``scores.csv`` of `stfuse.tables`, ``errors.csv`` of `stfuse.phenology.transitions`, ``overall.csv`` and
+        ``gaps.csv`` of `stfuse.filling.tables` also give the verdicts. A site's ``scenes.csv`` and ``bandpass.csv`` are
+        those of `stfuse.scene_table`.
     benchmarks : Path
         Folder of Snakemake's benchmark files, ``{stage}/...tsv``; need not exist.
 
@@ -85,14 +78,16 @@ def make_report(
     InputError
         If a figure or table cannot be read.
     """
-    placed = {path: _place(path, experiments, sites) for path in (*figures, *tables)}
+    placed = {path: _place(path, {*experiments, *studies}, sites) for path in (*figures, *tables)}
     of_site = {name: _site(site, [p for p in placed if placed[p] == ("", name)]) for name, site in sites.items()}
     parts = []
     for study in studies.values():
-        names = [(e, s) for e in study["experiments"] for s in experiments[e]["sites"]]
-        sections = [_section(experiments[e], of_site[s], [p for p in placed if placed[p] == (e, s)]) for e, s in names]
-        several = len({s for _, s in names}) > 1
-        parts.append({**study, "anchor": f"study-{study['name']}", "sections": sections, "several_sites": several})
+        asked = [experiments[name] for name in study["experiments"]]
+        sections = [section for e in asked for section in _sections(e, of_site, placed)]
+        several = len({section["site"]["name"] for section in sections}) > 1
+        own = [table_shown(p) for p in tables if placed[p] == (study["name"], "")]
+        anchor = f"study-{study['name']}"
+        parts.append({**study, "anchor": anchor, "sections": sections, "several_sites": several, "tables": own})
     everything = {"config": config, "studies": studies, "experiments": experiments, "sites": sites}
     words = {
         "title": parts[0]["title"] if len(parts) == 1 else "From satellite archives to dense fine-resolution series",
@@ -100,7 +95,7 @@ def make_report(
         "sites": list(of_site.values()),
         "has_verdict": any(s["verdicts"] for part in parts for s in part["sections"]),
         "metrics": {name: convention._asdict() for name, convention in METRICS.items()},
-        "summaries": [_table(p) for p in tables if placed[p] == ("", "") and p.stat().st_size <= LARGEST],
+        "summaries": [table_shown(p) for p in tables if placed[p] == ("", "") and p.stat().st_size <= LARGEST],
         "times": run_times(_benchmarks(benchmarks, {*experiments, *sites}), list(config.get("methods", {}))),
         "configuration": yaml.safe_dump(_plain(everything), sort_keys=False, allow_unicode=True, width=110),
         "versions": _versions(),
@@ -110,19 +105,19 @@ def make_report(
         part.write_text(page.from_string(template.read_text(encoding="utf-8")).render(words), encoding="utf-8")
 
 
-def _place(path: Path, experiments: Mapping[str, Any], sites: Mapping[str, Any]) -> tuple[str, str]:
-    """Experiment and site named by a path's folders, "" where there is none; the innermost folders count."""
+def _place(path: Path, above: Collection[str], sites: Mapping[str, Any]) -> tuple[str, str]:
+    """Experiment (or study) and site named by a path's folders, "" where there is none; the innermost folders count."""
     folders = list(reversed(path.parent.parts))
     site = next((i for i, part in enumerate(folders[:2]) if part in sites), None)
     if site is None:
-        return "", ""
-    above = folders[site + 1] if site + 1 < len(folders) else ""
-    return (above if above in experiments else ""), folders[site]
+        return (folders[0] if folders and folders[0] in above else ""), ""
+    outer = folders[site + 1] if site + 1 < len(folders) else ""
+    return (outer if outer in above else ""), folders[site]
 
 
 def _site(site: Mapping[str, Any], paths: Sequence[Path]) -> Facts:
-    listings = [_listing(p) for p in sorted(paths, key=lambda p: order_of(p.stem)) if _is_listing(p)]
-    figures = _figures(paths)
+    listings = [listing_shown(p) for p in sorted(paths, key=lambda p: order_of(p.stem)) if is_listing(p)]
+    figures = figures_shown(paths)
     # They say in words what the figure of the scenes shows, and stand below it.
     at = next((i for i, figure in enumerate(figures, start=1) if figure["name"] == "scenes"), len(figures))
     return {
@@ -138,39 +133,62 @@ def _site(site: Mapping[str, Any], paths: Sequence[Path]) -> Facts:
         "figures": figures[:at],
         "listings": listings,
         "later_figures": figures[at:],
-        "tables": [_table(p) for p in paths if p.suffix == ".csv" and not _is_listing(p)],
+        "tables": [table_shown(p) for p in paths if p.suffix == ".csv" and not is_listing(p)],
     }
 
 
-def _is_listing(path: Path) -> bool:
-    return path.suffix == ".csv" and path.stem in LISTINGS
+def _sections(
+    experiment: Mapping[str, Any], of_site: Mapping[str, Facts], placed: Mapping[Path, tuple[str, str]]
+) -> list[Facts]:
+    """A section for each site; one over all sites of an experiment on the gaps of series."""
+    of_experiment = {site: [p for p in placed if placed[p] == (experiment["name"], site)] for site in ("", *of_site)}
+    sites = [of_site[name] for name in experiment["sites"]]
+    if experiment["protocol"] == "gaps":
+        return [_filling_section(experiment, sites, of_experiment)]
+    return [_section(experiment, site, of_experiment[site["name"]]) for site in sites]
 
 
-def _listing(path: Path) -> Facts:
-    """A table with a look of its own, whole."""
-    try:
-        # Only empty cells are empty: a sensor might be called "nan", and a scene "020200101".
-        table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"scene": str})
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as a table ({error})", REMAKE) from error
-    facts = {k: v for k, v in _table(path).items() if k in ("caption", "file", "src")}
-    return facts | LISTINGS[path.stem](table)._asdict()
+def _filling_section(filling: Mapping[str, Any], sites: Sequence[Facts], paths: Mapping[str, Sequence[Path]]) -> Facts:
+    """What an experiment on the gaps of series found, over its sites, and how it looks at each."""
+    tables = {p.stem: p for p in paths[""] if p.suffix == ".csv"}
+    scores, verdicts = [], []
+    if {"overall", "gaps"} <= set(tables):
+        overall, gaps = scores_read(tables["overall"]), scores_read(tables["gaps"])
+        scores = [*overall_scores(overall), *gap_tables(gaps)]
+        words = gap_verdict(overall, gaps, filling["sites"])
+        verdicts = [{"text": words, "label": "against the observed values"}] if words else []
+    together = {"name": "all its sites", "title": listed([site["title"] for site in sites])}
+    # One simulated site is enough to say so; each has its own badge below.
+    together |= {"simulated": any(site["simulated"] for site in sites), "remarks": ""}
+    return {
+        "title": filling.get("title") or filling["name"],
+        "anchor": filling["name"],
+        "site": together,
+        "facts": filling_facts(filling),
+        "text": filling_words(filling),
+        "verdicts": verdicts,
+        "scores": scores,
+        "gaps": True,
+        "tables": [table_shown(path) for path in tables.values()],
+        "figures": figures_shown(paths[""]),
+        "parts": [{"site": site, "figures": figures_shown(paths[site["name"]])} for site in sites],
+    }
 
 
 def _section(experiment: Mapping[str, Any], site: Facts, paths: Sequence[Path]) -> Facts:
     verdicts, scores, tables = [], [], []
     for path in sorted(p for p in paths if p.suffix == ".csv"):
         if path.stem == "scores":
-            asked = questions(_read(path))
+            asked = questions(scores_read(path))
             scores = [score_table(question, table) for question, table in asked.items()]
             # The experiment's own variable: NDVI made of predicted bands is a by-product.
             own = [q for q in asked if q[1] == experiment["variable"]]
             labels = {q: f"against {'the known truth' if q[0] == 'known' else 'the observed images'}" for q in own}
             verdicts = [{"text": words, "label": labels[q]} for q in own if (words := verdict(asked[q]))] + verdicts
         if path.stem == "errors":
-            words = phenology_verdict(_read(path), [experiment["fine"], experiment["coarse"]])
+            words = phenology_verdict(scores_read(path), [experiment["fine"], experiment["coarse"]])
             verdicts += [{"text": words, "label": ""}] if words else []
-        tables.append(_table(path))
+        tables.append(table_shown(path))
     facts = [f"{experiment['protocol']}: {experiment['fine']} (fine), {experiment['coarse']} (coarse)"]
     facts.append("bands " + ", ".join(experiment["bands"]))
     absent = experiment.get("left_out", {}).get(site["name"], [])
@@ -183,54 +201,10 @@ def _section(experiment: Mapping[str, Any], site: Facts, paths: Sequence[Path]) 
         "text": experiment_words(experiment),
         "verdicts": verdicts,
         "scores": scores,
+        "gaps": False,
         "tables": tables,
-        "figures": _figures(paths),
-    }
-
-
-def _figures(paths: Sequence[Path]) -> list[Facts]:
-    found = []
-    for path in sorted((p for p in paths if p.suffix == ".png"), key=lambda p: order_of(p.stem)):
-        title, caption = figure_words(path.stem)
-        anchor = "-".join([*path.parent.parts[-2:], path.stem])
-        words = {"name": path.stem, "title": title, "caption": caption, "anchor": anchor}
-        found.append(words | {"src": _embed(path, "image/png")})
-    return found
-
-
-def _embed(path: Path, kind: str) -> str:
-    try:
-        return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error})", REMAKE) from error
-
-
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        words = {"worse_than_bilinear": str, "worse_than_nearest": str}
-        return pd.read_csv(path, dtype=words)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as a table ({error})", REMAKE) from error
-
-
-def _table(path: Path) -> Facts:
-    title, caption = table_words(path.stem)
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            columns, *rows = list(csv.reader(file)) or [[]]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as a table ({error})", REMAKE) from error
-    shown = rows[:LONGEST]
-    file_name = "_".join([*path.parent.parts[-2:], path.name])
-    return {
-        "title": title,
-        "caption": caption,
-        "columns": [c.replace("_", " ") for c in columns],
-        "rows": shown,
-        "cut": len(rows) if len(rows) > len(shown) else 0,
-        "open": False,
-        "file": file_name,
-        "src": _embed(path, "text/csv"),
+        "figures": figures_shown(paths),
+        "parts": [],
     }
 
 

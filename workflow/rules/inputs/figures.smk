@@ -164,14 +164,20 @@ def profile_files(wildcards):
     """The files of a figure of profiles."""
     parts = {"series": source_series, "tables": source_phenology, "known": known_truth}
     parts |= {"phenology": known_sites_phenology}
+    parts |= {"events": source_events}
     found = {name: of_job(wildcards) for name, of_job in parts.items()}
-    return found | {"fields": f"results/ard/{wildcards.site}/fields.tif"}
+    fields = f"results/ard/{wildcards.site}/fields"
+    return found | {"fields": f"{fields}.tif", "classes": f"{fields}.csv"}
 
 
 def source_words(wildcards):
     """What a series is made of, by source."""
-    sensors = {s: "observed alone" for s in SENSORS}
-    return {s: sensors.get(s, "observed and fused") for s in source_names(wildcards)}
+    said = {}
+    for source in source_names(wildcards):
+        base = base_of(source)
+        more = ([] if base in SENSORS else ["fused"]) + ([] if base == source else ["filled"])
+        said[source] = f"{', '.join(['observed', *more[:-1]])} and {more[-1]}" if more else "observed alone"
+    return said
 
 
 def fields_shown(wildcards):
@@ -197,13 +203,6 @@ def figures_of(experiment, site):
     if is_scored(experiment, site):
         names += ["scores", *(f"ensemble_{method}" for method in ensembles_at(experiment, site))]
     return names + (["training"] if learned(experiment, site) else [])
-
-
-def vegetation_bands(wildcards):
-    """Red and the near infrared of an experiment, the broad one first; nothing without both."""
-    bands = EXPERIMENTS[wildcards.experiment]["bands"]
-    infrared = [band for band in ("nir", "nir08") if band in bands]
-    return ["red", infrared[0]] if "red" in bands and infrared else []
 
 
 def scatter_band(wildcards):

@@ -41,6 +41,27 @@ CAPTIONS = {
         "how often intervals around the mean hold the truth, as the seeds spread and with the spread scaled by what "
         "all other dates ask for. A good spread is large where the error is.",
     ),
+    "lengths": ("Length of the gaps {detail}",
+        "How far the hidden values that are scored lie from the nearest value kept. Where most gaps are short, errors "
+        "over all gaps say little of the long ones.",
+    ),
+    "gaps": ("Errors by the length of the gap {detail}",
+        "Above, the errors of all methods in each class of gap length; below, how much of linear interpolation's error "
+        "each one saves. Points lie a little to the side of one another so that none is hidden. Thin grey lines are "
+        "the paper's own numbers, of other places.",
+    ),
+    "pixel": ("Single pixels, filled by {detail}",
+        "The pixel of the row below with the widest range of NDVI, and the one that is filled worst. Hollow points are "
+        "predictions of a date whose own values were all hidden; bars below are their errors.",
+    ),
+    "row": ("One row of pixels through time, filled by {detail}",
+        "Time runs to the right, the row from top to bottom. Clouds and days without images are grey. Where something "
+        "was observed, the filled row shows what is predicted when that whole date is hidden, so the error is one of "
+        "prediction.",
+    ),
+    "strip": ("A strip of images, filled by {detail}",
+        "Dates one after the other, each filled from all others alone. Pictures of a kind share one scale.",
+    ),
     "training": ("Training {detail}",
         "How the loss fell while the methods learned. A held-out curve that rises again means overfitting.",
     ),
@@ -97,6 +118,17 @@ TABLES = {
         "Days between found and true dates of the fields: mean size (mae) and mean (bias; negative = too early). "
         "`common` rows count only fields that every source could fit, which is the fair comparison.",
     ),
+    "overall": ("Errors over all gaps",
+        "By site, kind of truth and method; site `all` counts every value of every site once. `best` names the metrics "
+        "in which no method is better, `coverage90` is the share of values within the stated 90 % intervals.",
+    ),
+    "gaps": ("Errors by the length of the gap",
+        "Columns are classes of days to the nearest value kept; `best` and `better than interpolation` name classes. "
+        "Methods that see means over several days are left out: these have no gap length.",
+    ),
+    "splits": ("Errors over all gaps, by experiment",
+        "What changes when methods are scored at other places, or on later dates, than they learned from.",
+    ),
     "scenes": ("Scenes of the period",
         "● in an image, ○ kept but needed by no experiment, ✕ dropped; ! suspect. Hold the pointer over a cell for "
         "more; the file has all columns.",
@@ -117,8 +149,8 @@ TABLES = {
 }  # fmt: skip
 
 PARTS = (
-    "prediction", "scatter", "scores", "ensemble", "profiles", "phenology", "training", "year", "sensors", "likeness",
-    "scenes", "bandpass", "agreement", "accuracy",
+    "prediction", "scatter", "scores", "ensemble", "lengths", "gaps", "pixel", "row", "strip", "profiles", "phenology",
+    "training", "year", "sensors", "likeness", "scenes", "bandpass", "agreement", "accuracy",
 )  # fmt: skip
 """Order of the figures within a section."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,20 +40,26 @@ class _Errors:
         """How much better than linear interpolation: per cent of its error, for R² the hundredths won."""
         mine, linear = self.by_method[method], self.by_method[BASELINE]
         if self.metric == "r2":
-            return 100 * (mine - linear)
+            return (100 * (mine - linear)).astype(np.float32)
         # An error of exactly 0 leaves nothing to be better than.
-        return 100 * (linear - mine) / np.where(linear > 0, linear, np.nan)
+        return (100 * (linear - mine) / np.where(linear > 0, linear, np.nan)).astype(np.float32)
 
 
 def _label(method: str) -> str:
     return f"linear interpolation ({method})" if method == BASELINE else method
 
 
+def _look(method: str) -> dict[str, Any]:
+    """How a method's line is drawn: linear interpolation thick and black."""
+    if method == BASELINE:
+        return {"color": INK, "lw": THICK}
+    return {"color": colour_of(method), "lw": 1.5, "marker": marker_of(method), "ms": 5, "mec": "white", "mew": 0.5}
+
+
 def _line(axes: Axes, method: str, values: FloatArray, shift: float) -> None:
     linear = method == BASELINE
-    look = {"color": INK if linear else colour_of(method), "lw": THICK if linear else 1.5, "zorder": 3 + (not linear)}
     x = np.arange(len(values)) + (0 if linear else shift)
-    axes.plot(x, values, marker="" if linear else marker_of(method), ms=5, mec="white", mew=0.5, **look)
+    axes.plot(x, values, zorder=3 + (not linear), **_look(method))
 
 
 def _shifts(methods: Sequence[str]) -> dict[str, float]:
@@ -103,12 +110,7 @@ def _gains(axes: Axes, errors: _Errors) -> None:
 
 
 def _legend(figure: Figure, methods: Sequence[str], left: float, top: float) -> None:
-    handles = []
-    for method in methods:
-        linear = method == BASELINE
-        look = {"color": INK if linear else colour_of(method), "lw": THICK if linear else 1.5}
-        marker = "" if linear else marker_of(method)
-        handles.append(Line2D([], [], marker=marker, ms=5, mec="white", mew=0.5, label=_label(method), **look))
+    handles = [Line2D([], [], label=_label(method), **_look(method)) for method in methods]
     for name, dashes in SHOWN_OF_PAPER.items():
         handles.append(Line2D([], [], color=SOFT, lw=1.1, ls=dashes, label=f"the paper's {name}"))
     corner = (left / WIDTH, 1 - top / figure.get_figheight())
@@ -160,8 +162,8 @@ def gap_errors_figure(table: pd.DataFrame, without: Sequence[str], title: str) -
 
 
 def _of(table: pd.DataFrame, metric: str, methods: Sequence[str]) -> dict[str, FloatArray]:
-    rows = table[table["metric"] == metric].set_index("method").reindex(methods)[list(GAP_CLASSES)]
-    return {method: rows.loc[method].to_numpy(np.float32) for method in methods}
+    rows = table[table["metric"] == metric].set_index("method").reindex(list(methods))[list(GAP_CLASSES)]
+    return {method: rows.loc[method].to_numpy(dtype=np.float32) for method in methods}
 
 
 @styled
@@ -204,6 +206,12 @@ def gap_lengths_figure(days: NDArray[np.int64], counts: NDArray[np.int64], title
         ticks, words = [*ticks, last], [*words, f"≥{last}"]
     axes.set_xticks(ticks, words)
     axes.grid(axis="y", color=FAINT)
-    look = {"frameon": True, "framealpha": 1.0, "edgecolor": "white", "alignment": "left", "handlelength": 1.2}
+    look: dict[str, Any] = {
+        "frameon": True,
+        "framealpha": 1.0,
+        "edgecolor": "white",
+        "alignment": "left",
+        "handlelength": 1.2,
+    }
     axes.legend(loc="upper right", title="gap length", title_fontsize=8.5, **look)
     return figure

@@ -105,7 +105,7 @@ def held(dates: Dates, values: FloatArray, days: Dates, longest: int) -> FloatAr
 def usual_step(dates: Dates) -> int:
     """Days that four of five dates are followed by another within; 1 for a single date."""
     steps = np.diff(dates).astype(int)
-    return max(int(np.percentile(steps, 80)), 1) if steps.size else 1
+    return max(int(np.percentile(steps, 80, method="lower")), 1) if steps.size else 1
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -28,6 +28,7 @@ OVERALL: Final = (
 )  # fmt: skip
 GAPS: Final = ("site", "truth", "metric", "method", "baseline", *GAP_CLASSES, "best", "better_than_interpolation")
 SPLITS: Final = ("experiment", "title", *OVERALL)
+Line = dict[str, Any]
 DIGITS: Final = 4
 """Decimals in which values are compared: what is equal in them is equal."""
 
@@ -99,9 +100,8 @@ def _runs(rows: pd.DataFrame) -> pd.DataFrame:
     return found[found["n"] > 0].reset_index()
 
 
-def _in_order(pooled: pd.DataFrame, methods: Sequence[str]) -> list[str]:
+def _in_order(present: Collection[str], methods: Sequence[str]) -> list[str]:
     """Methods as the experiment names them, linear interpolation first."""
-    present = set(pooled["method"])
     return sorted((m for m in methods if m in present), key=lambda m: m != BASELINE)
 
 
@@ -145,7 +145,7 @@ def gap_table(pooled: pd.DataFrame, methods: Sequence[str], without: Collection[
         those in which the method is better than linear interpolation, both separated by spaces.
     """
     used = pooled[~pooled["method"].isin(set(without))]
-    names = _in_order(used, methods)
+    names = _in_order(set(used["method"]), methods)
     rows = []
     for site, truth in _questions(used):
         here = used[(used["site"] == site) & (used["truth"] == truth)].set_index(["method", "stratum"])
@@ -154,7 +154,7 @@ def gap_table(pooled: pd.DataFrame, methods: Sequence[str], without: Collection[
             if not any(math.isfinite(v) for of in found.values() for v in of.values()):
                 continue
             for method in names:
-                words = {"site": site, "truth": truth, "metric": metric, "method": method}
+                words: Line = {"site": site, "truth": truth, "metric": metric, "method": method}
                 words["baseline"] = "yes" if method == BASELINE else ""
                 rows.append(words | found[method] | _marks(metric, method, found))
     return pd.DataFrame(rows, columns=list(GAPS))
@@ -162,7 +162,8 @@ def gap_table(pooled: pd.DataFrame, methods: Sequence[str], without: Collection[
 
 def _value(table: pd.DataFrame, method: str, stratum: str, metric: str) -> float:
     empty = 0.0 if metric == "n" else math.nan
-    return float(table.at[(method, stratum), metric]) if (method, stratum) in table.index else empty
+    found = table[metric].get((method, stratum), empty)
+    return float(found)
 
 
 def _marks(metric: str, method: str, found: dict[str, dict[str, float]]) -> dict[str, str]:
@@ -190,15 +191,19 @@ def overall_table(pooled: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
     used = pooled[pooled["stratum"] == "all"]
     rows = []
     for site, truth in _questions(used):
-        here = used[(used["site"] == site) & (used["truth"] == truth)].set_index("method")
-        best = {metric: _best(metric, {str(m): v for m, v in here[metric].items()}) for metric in COMPARED}
-        for method in _in_order(here.reset_index(), methods):
-            line = here.loc[method]
-            linear = here.loc[BASELINE] if BASELINE in here.index else line
-            better = [metric for metric in COMPARED if _better(metric, float(line[metric]), float(linear[metric]))]
-            words = {"site": site, "truth": truth, "method": method, "baseline": "yes" if method == BASELINE else ""}
+        here: dict[str, Line] = {
+            str(line["method"]): {str(column): value for column, value in line.items()}
+            for line in used[(used["site"] == site) & (used["truth"] == truth)].to_dict("records")
+        }
+        best = {metric: _best(metric, {m: line[metric] for m, line in here.items()}) for metric in COMPARED}
+        for method in _in_order(list(here), methods):
+            line = here[method]
+            linear = here.get(BASELINE, line)
+            better = [metric for metric in COMPARED if _better(metric, line[metric], linear[metric])]
+            words: Line = {"site": site, "truth": truth, "method": method}
+            words["baseline"] = "yes" if method == BASELINE else ""
             marks = {"best": " ".join(m for m in COMPARED if method in best[m])}
-            rows.append(words | line.to_dict() | marks | {"better_than_interpolation": " ".join(better)})
+            rows.append(line | words | marks | {"better_than_interpolation": " ".join(better)})
     return pd.DataFrame(rows, columns=list(OVERALL))
 
 

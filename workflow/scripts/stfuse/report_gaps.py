@@ -1,0 +1,196 @@
+"""What the report says of experiments on the gaps of series: what was asked, who wins in which gaps, tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from stfuse.filling import published
+from stfuse.filling.hiding import GAP_CLASSES
+from stfuse.filling.tables import BASELINE
+from stfuse.report import Cell, ScoreTable, listed
+
+__all__ = ["filling_facts", "filling_words", "gap_tables", "gap_verdict", "overall_scores"]
+
+FEW = 1000
+"""Hidden values; what fewer say is marked as little."""
+LINEAR = "linear interpolation"
+NAMES = {"mae": "MAE", "rmse": "RMSE", "r2": "R²"}
+ARROWS = {"mae": "↓", "rmse": "↓", "r2": "↑"}
+AGAINST = {"observed": "the observed values", "known": "the known, noise-free truth"}
+DAYS = {name: f"{name.replace('>=', '≥')} days" for name in GAP_CLASSES}
+
+
+def filling_words(filling: Mapping[str, Any]) -> str:
+    """What a gap experiment does, for a reader who does not know the protocol."""
+    fine, share = filling["fine"], 100 * float(filling["hidden"])
+    others = listed([*filling["aux"].values()])
+    by = f" and from {others}" if others else ""
+    learned = [site for site in filling["train_sites"] if site not in filling["sites"]]
+    words = (
+        f"Of the values that {fine} saw of a pixel {share:.0f} % are hidden at random and filled from those kept{by}. "
+    )
+    if filling.get("train_until"):
+        return words + f"Methods learn from dates until {filling['train_until']}; only later dates are scored."
+    if learned and not set(filling["sites"]) & set(filling["train_sites"]):
+        return words + f"Methods learn at other places: {listed(learned)}."
+    return words + "Methods learn at the same places, on ground that is not scored."
+
+
+def filling_facts(filling: Mapping[str, Any]) -> str:
+    """Sensors, bands and sampling of a gap experiment in a line."""
+    step = filling["lattice"]
+    beside = [f"{sensor} ({name})" for name, sensor in filling["aux"].items()]
+    every = "every pixel" if step == 1 else f"every {step}th row and column"
+    return f"gaps: {', '.join([filling['fine'], *beside])}; NDVI of {', '.join(filling['bands'])}; {every}"
+
+
+def _label(method: str) -> str:
+    return f"{method} ({LINEAR})" if method == BASELINE else method
+
+
+def _words(cell: object) -> list[str]:
+    return cell.split() if isinstance(cell, str) else []
+
+
+def _shown(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if math.isfinite(value) else ""
+
+
+def gap_tables(table: pd.DataFrame) -> list[ScoreTable]:
+    """Table III for reading, over all sites: one table for each kind of truth and metric.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `stfuse.filling.tables.gap_table`.
+    """
+    found = []
+    pooled = table[table["site"] == "all"]
+    for truth in dict.fromkeys(pooled["truth"]):
+        here = pooled[pooled["truth"] == truth]
+        counts = here[here["metric"] == "n"].set_index("method")
+        for metric in NAMES:
+            rows = here[here["metric"] == metric]
+            if len(rows):
+                found.append(_gap_table(metric, truth, rows, counts))
+    return found
+
+
+def _gap_table(metric: str, truth: str, rows: pd.DataFrame, counts: pd.DataFrame) -> ScoreTable:
+    lines: list[tuple[str, bool, list[Cell]]] = []
+    has_linear = BASELINE in set(rows["method"])
+    for row in rows.to_dict("records"):
+        best, better = _words(row["best"]), _words(row["better_than_interpolation"])
+        method, cells = str(row["method"]), []
+        for name in GAP_CLASSES:
+            value = float(row[name])
+            beaten = has_linear and method != BASELINE and math.isfinite(value) and name not in better
+            worse = beaten and name not in best
+            cells.append(Cell(_shown(value, 4), name in best, LINEAR if worse else ""))
+        lines.append((method, method == BASELINE, cells))
+    # Methods may say nothing of some values; the most that any of them was scored on.
+    most = [Cell(f"{counts[name].max():.0f}") for name in GAP_CLASSES]
+    lines.append(("number of values", False, most))
+    if truth == "observed":
+        for name, values in published.BY_GAP[metric].items():
+            lines.append((f"the paper's {name}, elsewhere", False, [Cell(f"{v:.3f}") for v in values]))
+    heading = f"{NAMES[metric]} by gap length, against {AGAINST.get(truth, truth)}"
+    return ScoreTable(heading, [f"{DAYS[name]} {ARROWS[metric]}" for name in GAP_CLASSES], lines)
+
+
+def overall_scores(table: pd.DataFrame) -> list[ScoreTable]:
+    """Table I for reading, over all sites: one table for each kind of truth.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `stfuse.filling.tables.overall_table`.
+    """
+    pooled, found = table[table["site"] == "all"], []
+    for truth in dict.fromkeys(pooled["truth"]):
+        rows = pooled[pooled["truth"] == truth]
+        has_linear = BASELINE in set(rows["method"])
+        lines: list[tuple[str, bool, list[Cell]]] = []
+        for row in rows.to_dict("records"):
+            best, better, method = _words(row["best"]), _words(row["better_than_interpolation"]), str(row["method"])
+            cells = []
+            for metric in NAMES:
+                worse = has_linear and method != BASELINE and metric not in better and metric not in best
+                cells.append(Cell(_shown(float(row[metric]), 4), metric in best, LINEAR if worse else ""))
+            cells += [Cell(_shown(float(row["bias"]), 4)), Cell(_shown(100 * float(row["coverage90"]), 0))]
+            cells += [Cell(_shown(float(row["mae_seed_sd"]), 4)), *(Cell(str(int(row[c]))) for c in ("n", "seeds"))]
+            lines.append((method, method == BASELINE, cells))
+        if truth == "observed":
+            for name, values in published.OVERALL.items():
+                cells = [Cell(f"{values[metric]:.4f}") for metric in NAMES] + [Cell("")] * 5
+                lines.append((f"the paper's {name}, elsewhere", False, cells))
+        columns = [f"{NAMES[metric]} {ARROWS[metric]}" for metric in NAMES]
+        columns += ["bias →0", "held by 90 % intervals (%)", "MAE's sd over seeds", "values", "seeds"]
+        found.append(ScoreTable(f"All gaps, against {AGAINST.get(truth, truth)}", columns, lines))
+    return found
+
+
+def gap_verdict(overall: pd.DataFrame, gaps: pd.DataFrame, sites: Sequence[str]) -> str:
+    """Who fills best, in which gaps, and where nobody beats straight lines; empty if nothing was scored.
+
+    Parameters
+    ----------
+    overall, gaps : DataFrame
+        Of `stfuse.filling.tables`.
+    sites : sequence of str
+        Where was scored.
+    """
+    mae = _mae(overall, "all")
+    if mae.empty:
+        return ""
+    others = mae.drop(BASELINE, errors="ignore")
+    if BASELINE not in mae.index or others.empty:
+        return f"{mae.idxmin()} has the lowest error, MAE {mae.min():.4f}; nothing was run to compare with."
+    best, linear = str(others.idxmin()), float(mae[BASELINE])
+    change = (others[best] - linear) / linear if linear else math.nan
+    if round(others[best], 4) < round(linear, 4):
+        words = f"{best} fills best over all gaps: MAE {others[best]:.4f}, {-change:.1%} less than {LINEAR} ("
+        words += f"{linear:.4f})"
+    else:
+        words = f"No method beats {LINEAR} over all gaps: MAE {linear:.4f}, the best other, {best}, {others[best]:.4f}"
+    if len(sites) > 1:
+        won = sum(_beats(_mae(overall, site), best) for site in sites)
+        words += f"; {best} is better than it at {won} of {len(sites)} sites"
+    return f"{words}. {_by_class(gaps)}"
+
+
+def _mae(overall: pd.DataFrame, site: str) -> pd.Series:
+    rows = overall[(overall["site"] == site) & (overall["truth"] == "observed")]
+    return rows.set_index("method")["mae"].astype(float).dropna()
+
+
+def _beats(mae: pd.Series, method: str) -> bool:
+    return {method, BASELINE} <= set(mae.index) and bool(round(mae[method], 4) < round(mae[BASELINE], 4))
+
+
+def _by_class(gaps: pd.DataFrame) -> str:
+    """Who has the lowest MAE in each gap class, and where few values say so."""
+    here = gaps[(gaps["site"] == "all") & (gaps["truth"] == "observed")]
+    errors = here[here["metric"] == "mae"].set_index("method")
+    counts = here[here["metric"] == "n"].set_index("method")
+    said, unbeaten, few = [], [], []
+    for name in GAP_CLASSES:
+        values = errors[name].astype(float).dropna()
+        others = values.drop(BASELINE, errors="ignore")
+        if others.empty or BASELINE not in values.index:
+            continue
+        best = str(others.idxmin())
+        if round(others[best], 4) < round(values[BASELINE], 4):
+            said.append(f"{DAYS[name]} {best} {others[best]:.4f} ({LINEAR} {values[BASELINE]:.4f})")
+        else:
+            unbeaten.append(f"{DAYS[name]} ({values[BASELINE]:.4f}; next {best}, {others[best]:.4f})")
+        if counts[name].max() < FEW:
+            few.append(DAYS[name])
+    words = [f"Lowest MAE by gap length: {'; '.join(said)}."] if said else []
+    words += [f"{LINEAR.capitalize()} is not beaten in gaps of {'; '.join(unbeaten)}."] if unbeaten else []
+    words += [f"Fewer than {FEW} values each: {listed(few)}."] if few else []
+    return " ".join(words)
