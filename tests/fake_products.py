@@ -138,6 +138,7 @@ def write_series(world: World, root: Path, seed: int = 0) -> dict[str, Path]:
             "flags": Layer(flags, "time", "flags"),
             "origin": Layer(origin.astype(np.int8), "time", "origin"),
             "ndvi_smooth": Layer(smooth.astype(np.float32), "step", "NDVI", packed=True),
+            "uncertainty_smooth": Layer(np.full(smooth.shape, noise, np.float32), "step", "1 sigma", packed=True),
         }
         found[source] = root / f"series/mosaic_product/mosaic/{source}/seed0.nc"
         write_cube(
@@ -167,7 +168,7 @@ def write_phenology(world: World, root: Path, seed: int = 0) -> dict[str, dict[s
         write_image(found["images"][source], image.astype(np.float32), SEASON_NAMES, world.grid, packed=False)
         sizes = np.bincount(world.fields.ravel())[1:]
         labels = {"experiment": "mosaic_product", "site": "mosaic", "source": source, "seed": "0"}
-        season_table(numbers, sizes, seasons[:, 1:], 2023, labels).to_csv(found["tables"][source], index=False)
+        season_table(numbers, sizes, seasons[:, None, 1:], 2023, labels).to_csv(found["tables"][source], index=False)
     found["known"] = {"table": root / "simulated/mosaic/phenology.csv", "fields": root / "ard/mosaic/fields.tif"}
     write_stored(found["known"]["fields"], world.fields, world.grid, 0)
     rows = [[n, f"crop {n % 2}", *curve] for n, curve in zip(numbers.tolist(), world.curves[1:].tolist(), strict=True)]

@@ -8,7 +8,7 @@ import pytest
 
 from preset_sites import PERIODS, SETTINGS, SITES
 from stfuse.phenology.logistic import DATE_NAMES, double_logistic, transition_dates
-from stfuse.phenology.seasons import SEASON_NAMES, find_seasons
+from stfuse.phenology.seasons import SEASON_NAMES, find_seasons, main_seasons
 from stfuse.scenarios import SIMULATED, TRANSITIONS, choose_combinations, scenario
 from stfuse.simulated.covers import CODES
 from stfuse.simulated.cropcalendar import crop_calendar
@@ -34,7 +34,7 @@ def mean_ndvi(name, classes):
 def dates_of(course):
     """Transition dates of the double logistic fitted to a year's course."""
     found = find_seasons(course[:, None].astype(np.float32), np.ones((len(course), 1), np.float32), YEAR)
-    return found[[SEASON_NAMES.index(n) for n in DATE_NAMES], 0]
+    return found[[SEASON_NAMES.index(n) for n in DATE_NAMES], main_seasons(found)[0], 0]
 
 
 def ripe(name, crop, cycle="main"):

@@ -1,4 +1,4 @@
-"""The stage `phenology` from a series to an image, a table and errors against a known truth."""
+"""The stage `phenology` from a series to images, tables and errors against a known truth."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.phenology import find_phenology
+from scripts.phenology import Outputs, find_phenology
 from scripts.phenology_scores import compare_phenology
 from stfuse.cube import Layer, write_cube
 from stfuse.errors import InputError
@@ -29,11 +29,17 @@ def write_series(path: Path) -> Path:
     values = np.full((len(DATES), *GRID.shape), 0.15, np.float32)
     for number, curve in CURVES.items():
         values[:, number == FIELDS] = double_logistic(days, curve)[:, None]
-    flags = np.full(values.shape, OBSERVED, np.uint8)
-    flags[1::2] = FUSED
-    values[40, 0, 0], flags[40, 0, 0] = -0.5, OBSERVED | NOISE
-    values[10:12, 1], flags[10:12, 1] = np.nan, 0
-    layers = {"ndvi": Layer(values, "time", "NDVI", packed=True), "flags": Layer(flags, "time", "where from")}
+    catch = double_logistic(days, (0.0, 0.4, 0.1, 365 + 265.0, 0.12, 365 + 325.0))
+    values[:, FIELDS == 8] += catch[:, None]
+    flags, weight = np.full(values.shape, OBSERVED, np.uint8), np.ones(values.shape, np.float32)
+    flags[1::2], weight[1::2] = FUSED, 0.5
+    values[40, 0, 0], flags[40, 0, 0], weight[40, 0, 0] = -0.5, OBSERVED | NOISE, 0
+    values[10:12, 1], flags[10:12, 1], weight[10:12, 1] = np.nan, 0, 0
+    layers = {
+        "ndvi": Layer(values, "time", "NDVI", packed=True),
+        "flags": Layer(flags, "time", "where from"),
+        "weight": Layer(weight, "time", "what it counts", packed=True),
+    }
     write_cube(path, layers, {"time": DATES}, GRID, {"period": "2017-08-01/2018-11-30"})
     return path
 
@@ -42,9 +48,15 @@ def write_series(path: Path) -> Path:
 def made(tmp_path):
     series, fields = write_series(tmp_path / "seed0.nc"), tmp_path / "fields.tif"
     write_stored(fields, FIELDS, GRID, 0)
-    image, table = tmp_path / "out" / "seed0.tif", tmp_path / "out" / "seed0.csv"
-    find_phenology(series, fields, LABELS, {}, image, table)
-    return series, fields, image, table
+    out = outputs(tmp_path / "out")
+    find_phenology(series, fields, LABELS, {}, out)
+    return series, fields, out.main, out.table, out
+
+
+def outputs(folder: Path) -> Outputs:
+    seasons = [folder / f"seed0_season{k}.tif" for k in range(1, 5)]
+    names = ("seed0.tif", seasons, "seed0_events.tif", "seed0.csv", "seed0_events.csv")
+    return Outputs(*(name if isinstance(name, list) else folder / name for name in names))
 
 
 def test_pixels_get_their_own_dates_counted_through_the_years(made):
@@ -58,11 +70,13 @@ def test_pixels_get_their_own_dates_counted_through_the_years(made):
     assert np.isnan(values[:, FIELDS == 0]).all()
 
 
-def test_table_has_a_row_a_field_with_days_and_dates(made):
+def test_table_has_a_row_a_season_with_days_and_dates(made):
     table = pd.read_csv(made[3])
-    assert table["field"].tolist() == [3, 8]
-    assert table["n_pixels"].tolist() == [12, 8]
-    assert table["source"].tolist() == ["srcnn", "srcnn"]
+    assert table["field"].tolist() == [3, 8, 8]
+    assert table["season"].tolist() == [1, 1, 2]
+    assert table["n_pixels"].tolist() == [12, 8, 8]
+    assert table["source"].tolist() == ["srcnn"] * 3
+    table = table[table["main"] == 1]
     expected = transition_dates([CURVES[3], CURVES[8]])
     assert table[list(DATE_NAMES)].to_numpy() == pytest.approx(expected, abs=0.3)
     days = day_numbers(table["date2_iso"].to_numpy("datetime64[D]"), 2017)
@@ -70,21 +84,51 @@ def test_table_has_a_row_a_field_with_days_and_dates(made):
 
 
 def test_settings_reach_the_fit(made, tmp_path):
-    series, fields, _, _ = made
-    find_phenology(series, fields, LABELS, {"min_amplitude": 0.55}, tmp_path / "a.tif", tmp_path / "a.csv")
-    assert pd.read_csv(tmp_path / "a.csv")["date1"].notna().tolist() == [True, False]
+    series, fields, *_ = made
+    find_phenology(series, fields, LABELS, {"min_amplitude": 0.55}, outputs(tmp_path / "a"))
+    assert pd.read_csv(tmp_path / "a/seed0.csv")["date1"].notna().tolist() == [True, False]
+
+
+def test_every_season_has_its_image(made):
+    first, second, third = (read_image(path)[0] for path in made[4].seasons[:3])
+    date2 = SEASON_NAMES.index("date2")
+    assert first[date2, FIELDS == 8] == pytest.approx(365 + 100, abs=1)
+    assert second[date2, FIELDS == 8] == pytest.approx(365 + 265, abs=6)
+    assert np.isnan(second[:, FIELDS == 3]).all() and np.isnan(third).all()
+
+
+def test_a_harvest_is_in_the_image_and_the_table(tmp_path):
+    days = day_numbers(DATES, 2017)
+    values = np.where(days < 545, double_logistic(days, CURVES[3]), 0.2)
+    cube = np.broadcast_to(values[:, None, None], (len(days), *GRID.shape)).astype(np.float32)
+    flags = np.full(cube.shape, OBSERVED, np.uint8)
+    layers = {name: Layer(a, "time", name) for name, a in (("ndvi", cube), ("flags", flags), ("weight", cube * 0 + 1))}
+    write_cube(tmp_path / "s.nc", layers, {"time": DATES}, GRID, {"period": "2017-08-01/2018-11-30"})
+    write_stored(tmp_path / "fields.tif", FIELDS, GRID, 0)
+    out = outputs(tmp_path / "out")
+    find_phenology(tmp_path / "s.nc", tmp_path / "fields.tif", LABELS, {"max_events": 2}, out)
+    image, names, _ = read_image(out.events)
+    assert names[:5] == ("day_1", "error_1", "drop_1", "kind_1", "day_2") and len(names) == 8
+    assert image[0] == pytest.approx(545, abs=8) and (image[3] == 2).all() and np.isnan(image[4:]).all()
+    table = pd.read_csv(out.event_table)
+    assert table["kind"].tolist() == ["harvest", "harvest"]
+    assert (table["before"] < 545).all() and (table["after"] >= 545).all()
+    # What the stubble shows does not pull the end of the season forward by weeks.
+    assert pd.read_csv(out.table)["date2"].to_numpy() == pytest.approx(365 + 150, abs=3)
 
 
 def test_wrong_settings_and_fields_are_said_and_leave_nothing(made, tmp_path):
-    series, _, _, _ = made
+    series, *_ = made
     other = tmp_path / "other.tif"
     write_stored(other, FIELDS[:3], site_grid("EPSG:32631", (500010.0, 5629090.0, 500070.0, 5629120.0), 10), 0)
-    out = tmp_path / "none" / "a.tif"
+    out = outputs(tmp_path / "none")
     with pytest.raises(InputError, match="min_amplitude"):
-        find_phenology(series, other, LABELS, {"amplitude": 1}, out, out.with_suffix(".csv"))
+        find_phenology(series, other, LABELS, {"amplitude": 1}, out)
     with pytest.raises(InputError, match=r"other\.tif lies on"):
-        find_phenology(series, other, LABELS, {}, out, out.with_suffix(".csv"))
-    assert not out.parent.exists()
+        find_phenology(series, other, LABELS, {}, out)
+    with pytest.raises(InputError, match="min_drop"):
+        find_phenology(series, other, LABELS, {"events": {"drop": 1}}, out)
+    assert not out.main.parent.exists()
 
 
 def test_errors_against_the_truth_are_in_days(made, tmp_path):

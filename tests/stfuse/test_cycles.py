@@ -1,9 +1,9 @@
-"""Main cycles: where they reach, and which of several is taken."""
+"""Cycles: where they reach, which of many are kept, and in what order."""
 
 import numpy as np
 import pytest
 
-from stfuse.phenology.cycles import main_cycles
+from stfuse.phenology.cycles import find_cycles
 from stfuse.phenology.logistic import double_logistic
 
 YEAR = np.arange(1.0, 366, 5)
@@ -11,8 +11,9 @@ CORN = (0.2, 0.6, 0.12, 165.0, 0.09, 255.0)
 
 
 def cycle(smooth, least=0.1, divide=0.5):
-    found = main_cycles(np.asarray(smooth)[None], YEAR, least, divide)
-    return {name: float(getattr(found, name)[0]) for name in found.__dataclass_fields__}
+    """The largest cycle."""
+    found = find_cycles(np.asarray(smooth)[None], YEAR, least, divide, 1)
+    return {name: float(getattr(found, name)[0, 0]) for name in found.__dataclass_fields__}
 
 
 def test_cycle_reaches_over_the_bare_ground_on_both_sides():
@@ -52,3 +53,21 @@ def test_level_and_unknown_series_have_no_cycle(smooth):
 def test_series_that_only_rises_or_falls_is_half_a_cycle():
     rising = np.linspace(0.2, 0.8, 73)
     assert cycle(rising)["amplitude"] == cycle(rising[::-1])["amplitude"] == pytest.approx(0.3)
+
+
+def crops(*seasons):
+    return 0.2 + sum(double_logistic(YEAR, (0, *season)) for season in seasons)
+
+
+def test_cycles_come_in_order_of_time_and_share_the_bare_ground_between_them():
+    found = find_cycles(crops((0.6, 0.1, 80, 0.15, 150), (0.4, 0.12, 230, 0.12, 300))[None], YEAR, 0.1, 0.3, 4)
+    assert found.amplitude[0] == pytest.approx([0.6, 0.4, np.nan, np.nan], abs=0.03, nan_ok=True)
+    assert found.rise[0, :2] == pytest.approx([80, 230], abs=6)
+    assert found.first[0, 1] < found.last[0, 0] - 10
+
+
+def test_of_more_cycles_than_asked_for_the_largest_stay():
+    peaks = [(0.3, 0.2, 40, 0.2, 70), (0.6, 0.2, 120, 0.2, 150), (0.35, 0.2, 200, 0.2, 230), (0.5, 0.2, 280, 0.2, 310)]
+    found = find_cycles(crops(*peaks)[None], YEAR, 0.1, 0.3, 2)
+    assert found.rise[0] == pytest.approx([120, 280], abs=5)
+    assert find_cycles(crops(*peaks)[None], YEAR, 0.1, 0.3, 4).rise[0] == pytest.approx([40, 120, 200, 280], abs=5)

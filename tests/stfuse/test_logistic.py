@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stfuse.phenology.logistic import curvature_change, derivatives, double_logistic, transition_dates
+from stfuse.phenology.logistic import (
+    curvature_change,
+    derivatives,
+    double_logistic,
+    season_peaks,
+    transition_dates,
+    transition_errors,
+)
 
 CORN = (0.2, 0.7, 0.12, 170.0, 0.10, 255.0)
 FAR = (0.1, 5000.0)  # a falling limb that no date of the rising one feels
@@ -26,7 +33,7 @@ def test_derivatives_agree_with_finite_differences():
     days = np.linspace(120, 300, 37)
     exact = derivatives(days, CORN)
     assert exact[0] == pytest.approx(differences(lambda t: double_logistic(t, CORN), days), abs=1e-9)
-    for order in range(3):
+    for order in range(4):
         numeric = differences(lambda t, o=order: derivatives(t, CORN)[o], days)
         assert exact[order + 1] == pytest.approx(numeric, abs=1e-9)
 
@@ -106,3 +113,30 @@ def test_no_curve_has_no_dates_and_spoils_no_neighbour():
     assert found.shape == (1, 2, 6)
     assert np.isnan(found[0, 1]).all()
     assert found[0, 0] == pytest.approx(transition_dates(CORN))
+
+
+@pytest.mark.parametrize("curve", [CORN, (0.1, 1.1, 0.4, 120.0, 0.3, 170.0), (0.3, 0.3, 0.05, 80.0, 0.04, 290.0)])
+def test_dates_move_with_the_parameters_as_finite_differences_say(curve):
+    base = transition_dates(curve)
+    for i, step in enumerate((1e-3, 1e-4, 1e-5, 1e-3, 1e-5, 1e-3)):
+        moved = [transition_dates([*curve[:i], curve[i] + s * step, *curve[i + 1 :]]) for s in (1, -1)]
+        only = np.zeros((6, 6))
+        only[i, i] = 4.0  # a sigma of 2 of one parameter alone
+        expected = 2 * np.abs(moved[0] - moved[1]) / (2 * step)
+        assert transition_errors(curve, base, only) == pytest.approx(expected, rel=2e-4, abs=1e-4)
+
+
+def test_errors_count_what_parameters_have_in_common():
+    together = np.zeros((6, 6))
+    together[np.ix_([3, 5], [3, 5])] = 9.0  # the whole season earlier or later: every date by as much
+    dates = transition_dates(CORN)
+    assert transition_errors(CORN, dates, together) == pytest.approx(3.0)
+    assert np.isnan(transition_errors(CORN, dates * np.nan, together)).all()
+
+
+def test_peak_of_a_symmetric_season_is_midway_and_the_slope_vanishes_at_any():
+    assert season_peaks((0.2, 0.6, 0.1, 100, 0.1, 200)) == pytest.approx(150)
+    curves = np.array([CORN, (0, 0.7, 0.05, 170, 0.3, 200), [np.nan] * 6])
+    peaks = season_peaks(curves)
+    assert [derivatives(peaks[i], curves[i])[0] for i in range(2)] == pytest.approx([0, 0], abs=1e-12)
+    assert np.isnan(peaks[2])

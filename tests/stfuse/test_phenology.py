@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stfuse.phenology.logistic import double_logistic, transition_dates
-from stfuse.phenology.seasons import SEASON_NAMES, PhenologySettings, find_seasons
+from stfuse.phenology.seasons import SEASON_NAMES, PhenologySettings, find_seasons, main_seasons
 
 CORN = (0.2, 0.6, 0.12, 165.0, 0.09, 255.0)
 DAYS = np.arange(3.0, 366, 8)
@@ -13,7 +13,12 @@ DAYS = np.arange(3.0, 366, 8)
 def seasons(values, days=DAYS, weights=None, **settings):
     values = np.asarray(values, np.float32)
     weights = np.ones_like(values) if weights is None else np.asarray(weights, np.float32)
-    return find_seasons(values, weights, days, PhenologySettings(**settings))
+    return main(find_seasons(values, weights, days, PhenologySettings(**settings)))
+
+
+def main(found):
+    """The largest season of every series."""
+    return np.take_along_axis(found, main_seasons(found)[None, None], axis=1)[:, 0]
 
 
 def named(found, name):
@@ -121,7 +126,7 @@ def test_too_few_values_have_no_season():
 
 def test_dates_do_not_depend_on_which_day_is_one():
     values = double_logistic(DAYS, CORN)
-    moved = find_seasons(values.astype(np.float32), np.ones(DAYS.size, np.float32), DAYS + 365)
+    moved = main(find_seasons(values.astype(np.float32), np.ones(DAYS.size, np.float32), DAYS + 365))
     assert moved[6:12] == pytest.approx(seasons(values)[6:12] + 365, abs=1e-2)
 
 

@@ -1,36 +1,34 @@
-"""Fields: their course, the rows of the table, and errors against the truth worked out by hand."""
+"""The tables of fields' seasons and events, and what is known of simulated ones."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from stfuse.phenology.events import EVENT_NAMES
 from stfuse.phenology.logistic import DATE_NAMES
 from stfuse.phenology.seasons import SEASON_NAMES
-from stfuse.phenology.transitions import date_errors, field_series, iso_dates, season_table, true_dates
+from stfuse.phenology.transitions import event_table, iso_dates, season_table, true_dates, true_events
 
-FIELDS = np.array([[7, 7, 0], [7, 2, 2]], np.int32)
-
-
-def test_course_of_a_field_is_the_median_of_its_known_pixels():
-    values = np.array([[[0.1, 0.5, 0.9], [0.3, 0.2, 0.4]], [[0.1, np.nan, 0], [np.nan, 0.2, np.nan]]], np.float32)
-    weights = np.ones_like(values)
-    weights[0, 1, 2] = 0
-    numbers, pixels, medians, trust = field_series(values, weights, FIELDS)
-    assert numbers.tolist() == [2, 7]
-    assert pixels.tolist() == [2, 3]
-    assert medians[0] == pytest.approx([0.2, 0.3])  # the pixel without weight takes no part
-    assert medians[1] == pytest.approx([0.2, np.nan], nan_ok=True)  # a third of field 7 is too little
-    assert trust == pytest.approx(np.array([[0.5, 1], [0.5, 0]]))
+LABELS = {"source": "srcnn", "seed": 0}
 
 
-def test_site_without_fields_has_an_empty_table():
-    numbers, pixels, medians, _ = field_series(
-        np.ones((3, 2, 2), np.float32), np.ones((3, 2, 2), np.float32), FIELDS[:, :2] * 0
-    )
-    table = season_table(numbers, pixels, np.zeros((len(SEASON_NAMES), 0)), 2023, {"source": "srcnn"})
-    assert medians.shape == (3, 0)
-    assert len(table) == 0
-    assert "date6_iso" in table
+def seasons(*starts):
+    """Seasons of one field, shape (name, season, 1), from their first dates."""
+    found = np.full((len(SEASON_NAMES), len(starts), 1), np.nan)
+    for k, start in enumerate(starts):
+        if np.isfinite(start):
+            found[:, k, 0] = 0.1 * (k + 1)
+            found[6:12, k, 0] = start + 10.0 * np.arange(6)
+            found[SEASON_NAMES.index("peak"), k, 0] = start + 25
+    return found
+
+
+def test_site_without_fields_has_empty_tables():
+    none = np.zeros(0, np.int64)
+    table = season_table(none, none, np.zeros((len(SEASON_NAMES), 4, 0)), 2023, LABELS)
+    assert len(table) == 0 and "date6_iso" in table
+    events = event_table(none, none, np.zeros((len(EVENT_NAMES), 8, 0)), 2023, LABELS)
+    assert len(events) == 0 and "day_iso" in events
 
 
 def test_day_numbers_become_dates_and_run_past_the_year():
@@ -39,43 +37,26 @@ def test_day_numbers_become_dates_and_run_past_the_year():
     ]  # fmt: skip
 
 
-def test_table_has_days_and_dates_side_by_side():
-    seasons = np.arange(15.0)[:, None] + 100
-    table = season_table(np.array([7]), np.array([3]), seasons, 2023, {"source": "srcnn", "seed": 0})
-    row = table.iloc[0]
-    assert list(table)[:4] == ["source", "seed", "field", "n_pixels"]
-    assert (row["field"], row["date1"], row["date1_iso"]) == (7, 106, "2023-04-16")
+def test_table_has_a_row_a_season_with_its_year_and_the_largest_marked():
+    both = np.concatenate([seasons(106, 471, np.nan), seasons(np.nan, np.nan, np.nan)], axis=2)
+    table = season_table(np.array([7, 9]), np.array([3, 5]), both, 2023, LABELS)
+    assert list(table)[:7] == ["source", "seed", "field", "n_pixels", "season", "main", "year"]
+    assert table["field"].tolist() == [7, 7, 9]
+    assert table["season"].tolist() == [1, 2, 0]  # the field without any has a row that says so
+    assert table["main"].tolist() == [0, 1, 0]
+    assert table["year"].tolist() == ["2023", "2024", ""]
+    assert table["date1_iso"].tolist() == ["2023-04-16", "2024-04-15", ""]
 
 
-def dates(fields, **columns):
-    rows = {name: [np.nan] * len(fields) for name in DATE_NAMES} | columns
-    return pd.DataFrame({"field": fields, "class": ["maize", "maize", "wheat"][: len(fields)], **rows})
-
-
-def test_errors_are_counted_over_all_fields_and_over_those_all_sources_found():
-    truth = dates([1, 2, 3], date1=[100, 100, 100], date5=[200, 210, np.nan])
-    first = dates([1, 2, 3], date1=[102, 96, 130], date5=[200, 211, 250]).assign(source="a")
-    second = dates([2, 1], date1=[101, 101], date5=[np.nan, 206]).assign(source="b")
-    found = date_errors([first, second], truth, ["source"]).set_index(["source", "class", "fields", "date_name"])
-
-    def row(*key):
-        return found.loc[key, ["mae_days", "bias_days", "n", "n_true"]].tolist()
-
-    assert row("a", "all", "all", "date1") == pytest.approx([12, 28 / 3, 3, 3])
-    assert row("a", "wheat", "all", "date1") == pytest.approx([30, 30, 1, 1])
-    assert row("a", "all", "common", "date1") == pytest.approx([3, -1, 2, 3])
-    assert row("b", "maize", "all", "date1") == pytest.approx([1, 1, 2, 2])
-    assert row("b", "all", "all", "date5") == pytest.approx([6, 6, 1, 2])
-    assert row("a", "all", "common", "all") == pytest.approx([2, -2 / 3, 3, 5])
-    assert found.loc[("a", "all", "all", "date3"), "n"] == 0
-    assert np.isnan(found.loc[("a", "all", "all", "date3"), "mae_days"])
-
-
-def test_of_several_true_seasons_the_nearest_counts():
-    truth = dates([1, 1], date1=[100, 465], date6=[300, 665]).assign(**{"class": "maize"})
-    table = dates([1], date1=[468], date6=[667]).assign(source="a")
-    found = date_errors([table], truth, ["source"]).query("fields == 'all' and `class` == 'all'").set_index("date_name")
-    assert found.loc["all", ["mae_days", "n", "n_true"]].tolist() == pytest.approx([2.5, 2, 2])
+def test_events_are_listed_by_field_and_time():
+    found = np.full((len(EVENT_NAMES), 2, 2), np.nan)
+    found[:, 0, 1] = (140.5, 1.4, 0.3, 1, 138, 143, 160)
+    found[:, 1, 1] = (200, 0.9, 0.2, 2, 198, 202, 230)
+    table = event_table(np.array([7, 9]), np.array([3, 5]), found, 2023, LABELS)
+    assert table["field"].tolist() == [9, 9]
+    assert table["kind"].tolist() == ["cut", "harvest"]
+    assert table["error_days"].tolist() == [1.4, 0.9]
+    assert table["day_iso"].tolist() == ["2023-05-20", "2023-07-19"]
 
 
 def test_true_dates_are_those_of_the_curves():
@@ -86,3 +67,22 @@ def test_true_dates_are_those_of_the_curves():
     expected = [100 - reach / 0.15, 100, 100 + reach / 0.15, 1000 - reach / 0.08, 1000, 1000 + reach / 0.08]
     assert found[list(DATE_NAMES)].to_numpy()[0] == pytest.approx(expected, abs=1e-4)
     assert found["field"].tolist() == [4]
+    assert true_dates(curves.assign(season="catch"))["season"].tolist() == ["catch"]
+
+
+def test_an_event_is_as_large_as_the_fall_of_its_fields_median():
+    fields = np.array([[5, 5, 5, 8]])
+    before, after = np.array([[0.8, 0.8, 0.1, 0.6]]), np.array([[0.3, 0.3, 0.9, 0.6]])
+
+    def ndvi_on(day):
+        return after if day >= np.datetime64("2023-06-10") else before
+
+    columns = ["field", "kind", "class", "first"]
+    happened = [
+        [5, "cut", "grassland", "2023-06-10"], [8, "cut", "grassland", "2023-06-11"],
+        [5, "cut", "grassland", "2023-06-29"], [77, "cut", "grassland", "2023-06-10"],
+    ]  # fmt: skip
+    found = true_events(pd.DataFrame(happened, columns=columns), fields, ndvi_on, ("2023-06-01", "2023-06-30"))
+    assert found["field"].tolist() == [5, 8]  # not what is too near the end to be seen, nor a field outside
+    assert found["drop"].tolist() == pytest.approx([0.5, 0])
+    assert found["day"].tolist() == [161, 162]

@@ -1,17 +1,23 @@
-# results/phenology/{experiment}/{site}: transition dates per pixel and per field.
+# results/phenology/{experiment}/{site}: seasons, their dates, and events, per pixel and per field.
 
 
 include: "inputs/phenology.smk"
 
 
 rule find_phenology:
-    """Fit the season of every pixel and field in the series of {wildcards.source}."""
+    """Find the seasons and events of every pixel and field in the series of {wildcards.source}."""
     input:
         series="results/series/{experiment}/{site}/{source}/seed{seed}.nc",
         fields="results/ard/{site}/fields.tif",
     output:
-        image="results/phenology/{experiment}/{site}/{source}/seed{seed}.tif",
+        main="results/phenology/{experiment}/{site}/{source}/seed{seed}.tif",
+        seasons=expand(
+            "results/phenology/{{experiment}}/{{site}}/{{source}}/seed{{seed}}_season{k}.tif",
+            k=range(1, config["phenology"].get("max_seasons", 4) + 1),
+        ),
+        events="results/phenology/{experiment}/{site}/{source}/seed{seed}_events.tif",
         table="results/phenology/{experiment}/{site}/{source}/seed{seed}.csv",
+        event_table="results/phenology/{experiment}/{site}/{source}/seed{seed}_events.csv",
     log:
         "results/logs/phenology/{experiment}/{site}/{source}/seed{seed}.log",
     benchmark:
@@ -31,12 +37,17 @@ rule find_phenology:
 
 
 rule score_phenology:
-    """How far each source's transition dates are from the known ones of a simulated world."""
+    """How far each source's transition dates and events are from the known ones of a simulated world."""
     input:
         tables=source_phenology,
-        truth="results/simulated/{site}/phenology.csv",
+        event_tables=source_events,
+        seasons="results/simulated/{site}/phenology.csv",
+        events="results/simulated/{site}/events.csv",
+        truth="results/simulated/{site}/truth.nc",
+        fields="results/ard/{site}/fields.tif",
     output:
-        "results/phenology/{experiment}/{site}/errors.csv",
+        errors="results/phenology/{experiment}/{site}/errors.csv",
+        events="results/phenology/{experiment}/{site}/event_scores.csv",
     log:
         "results/logs/phenology/{experiment}/{site}/errors.log",
     benchmark:
@@ -48,5 +59,8 @@ rule score_phenology:
         runtime=runtime,
     params:
         code=code("phenology_scores"),
+        bands=vegetation_bands,
+        site=site_keys("period"),
+        settings=phenology_settings,
     script:
         "../scripts/phenology_scores.py"

@@ -1,31 +1,78 @@
-"""Stage `phenology`: curve and transition dates of every pixel (an image) and of every field (a table)."""
+"""Stage `phenology`: seasons and events of every pixel (images) and of every field (tables)."""
 
 import logging
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
 
-from stfuse.cube import read_cube
+from stfuse.cube import TILE, read_window
 from stfuse.errors import InputError
 from stfuse.job import job, whole
-from stfuse.phenology.seasons import SEASON_NAMES, PhenologySettings, find_seasons
-from stfuse.phenology.transitions import field_series, season_table
-from stfuse.raster import REMAKE, write_image
+from stfuse.phenology.courses import FieldCourses
+from stfuse.phenology.events import EVENT_NAMES
+from stfuse.phenology.seasons import (
+    SEASON_NAMES,
+    PhenologySettings,
+    find_seasons,
+    main_seasons,
+    read_settings,
+    series_events,
+    setting_names,
+    without_events,
+)
+from stfuse.phenology.transitions import event_table, season_table
+from stfuse.raster import REMAKE, image_file
 from stfuse.raster_stored import read_stored
-from stfuse.series import FUSED, NOISE, day_numbers
+from stfuse.series import FUSED, NOISE, OBSERVED, day_numbers
+from stfuse.task import FloatArray, Window
 
 if TYPE_CHECKING:
     snakemake: Any
 
 logger = logging.getLogger("stfuse.phenology")
 
+BLOCK = 2 * TILE
+"""Pixels on each side of a window: whole pieces of the series' file, and some ten thousand series at a time."""
+LAYERS = ("ndvi", "flags", "weight")
+SHOWN = ("day", "error", "drop", "kind")
+"""What the image of events holds of each: ``day_1``, ``error_1`` ..., ``day_2`` ... in order of time."""
+NOWHERE = (slice(0, 0), slice(0, 0))
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where things go.
+
+    Attributes
+    ----------
+    main : Path
+        GeoTIFF of the largest season of each pixel, bands `SEASON_NAMES`; dates as days counted from 1 January of the
+        period's first year.
+    seasons : sequence of Path
+        The same of each pixel's first, second ... season.
+    events : Path
+        GeoTIFF of each pixel's events, see `SHOWN`; kind 1 = cut, 2 = harvest.
+    table, event_table : Path
+        CSV, a row a field and season, and a row a field and event.
+    """
+
+    main: Path
+    seasons: Sequence[Path]
+    events: Path
+    table: Path
+    event_table: Path
+
 
 def find_phenology(
-    series: Path, fields: Path, labels: dict[str, Any], params: dict[str, Any], image: Path, table: Path
+    series: Path, fields: Path, labels: dict[str, Any], params: dict[str, Any], outputs: Outputs
 ) -> None:
-    """Fit the season of every pixel and field of a series.
+    """Find the seasons and events of every pixel and field of a series, window by window.
 
     Parameters
     ----------
@@ -34,13 +81,10 @@ def find_phenology(
     fields : path
         Field numbers on the series' grid, 0 = none.
     labels : dict
-        Experiment, site, source and seed: tags of the image, first columns of the table.
+        Experiment, site, source and seed: tags of the images, first columns of the tables.
     params : dict
-        Of `stfuse.phenology.seasons.PhenologySettings`.
-    image : path
-        GeoTIFF to write, bands `SEASON_NAMES`; dates as days counted from 1 January of the period's first year.
-    table : path
-        CSV to write, one row a field.
+        Of `stfuse.phenology.seasons.PhenologySettings`, `events` of `stfuse.phenology.events.EventSettings`.
+    outputs : Outputs
 
     Raises
     ------
@@ -48,31 +92,70 @@ def find_phenology(
         If a file cannot be read, the fields lie on another grid, or a setting is unknown.
     """
     try:
-        settings = PhenologySettings(**params)
+        settings = read_settings(params)
     except (TypeError, ValueError) as error:
-        known = ", ".join(PhenologySettings.__dataclass_fields__)
-        raise InputError(f"`phenology:` of the config does not fit: {error}", f"the settings are {known}") from error
-    cube = read_cube(series, ["ndvi", "flags"])
-    year = int(cube.attrs["period"][:4])
-    days = day_numbers(cube.dates["time"], year)
-    flags = cube.values["flags"]
-    weights = np.where(flags & FUSED, np.float32(settings.fused_weight), np.float32(1))
-    weights[(flags == 0) | (flags & NOISE > 0)] = 0
+        found = f"`phenology:` of the config does not fit: {error}"
+        raise InputError(found, f"the settings are {setting_names()}") from error
+    about = read_window(series, LAYERS, NOWHERE)
+    year = int(about.attrs["period"][:4])
+    days = day_numbers(about.dates["time"], year)
     numbered, grid = read_stored(fields)
-    if numbered.shape != cube.grid.shape or not grid.affine.almost_equals(cube.grid.affine, 1e-6):
-        raise InputError(f"{fields} lies on {grid}, the series {series} on {cube.grid}", REMAKE)
-
-    seasons = find_seasons(cube.values["ndvi"], weights, days, settings)
-    logger.info("%.0f %% of %d pixels have a season", 100 * np.isfinite(seasons[7]).mean(), seasons[0].size)
+    if numbered.shape != about.grid.shape or not grid.affine.almost_equals(about.grid.affine, 1e-6):
+        raise InputError(f"{fields} lies on {grid}, the series {series} on {about.grid}", REMAKE)
     tags = {**{k: str(v) for k, v in labels.items()}, "year": str(year), "days": f"1 = {year}-01-01"}
     tags["settings"] = ", ".join(f"{k}={v}" for k, v in asdict(settings).items())
-    write_image(image, seasons.astype(np.float32), SEASON_NAMES, cube.grid, tags, packed=False)
 
-    numbers, pixels, medians, trust = field_series(cube.values["ndvi"], weights, numbered)
-    of_fields = find_seasons(medians, trust, days, settings)
-    with whole(table) as part:
-        rows = season_table(numbers, pixels, of_fields, year, labels)
-        rows.to_csv(part, index=False, float_format="%.5g", lineterminator="\n")
+    courses = FieldCourses(numbered, len(days))
+    slots = [f"{name}_{k}" for k in range(1, settings.max_events + 1) for name in SHOWN]
+    with ExitStack() as files:
+        places = ((outputs.main, SEASON_NAMES), *((p, SEASON_NAMES) for p in outputs.seasons), (outputs.events, slots))
+        main, *each, last = (files.enter_context(image_file(p, n, grid, tags, packed=False)) for p, n in places)
+        for window in tqdm(list(_windows(grid.shape)), unit="window", desc="phenology", disable=None):
+            values, weights, seen = _read(series, window)
+            courses.add(window, values, weights, seen)
+            seasons, events = _found(values, weights, seen, days, settings)
+            largest = main_seasons(seasons)[None, None]
+            main.put(window, np.take_along_axis(seasons, largest, axis=1)[:, 0].astype(np.float32))
+            for k, file in enumerate(each):
+                file.put(window, seasons[:, k].astype(np.float32))
+            shown = events[[EVENT_NAMES.index(name) for name in SHOWN]].swapaxes(0, 1)
+            last.put(window, shown.reshape(len(slots), *shown.shape[2:]).astype(np.float32))
+    of_fields = courses.courses()
+    seasons, events = _found(of_fields.medians, of_fields.weights, of_fields.seen > 0, days, settings)
+    known = (of_fields.numbers, of_fields.pixels)
+    for path, table in (
+        (outputs.table, season_table(*known, seasons, year, labels)),
+        (outputs.event_table, event_table(*known, events, year, labels)),
+    ):
+        with whole(path) as part:
+            table.to_csv(part, index=False, float_format="%.5g", lineterminator="\n")
+    logger.info("%d fields, %.2f seasons a field", len(known[0]), np.isfinite(seasons[0]).sum() / max(len(known[0]), 1))
+
+
+def _windows(shape: tuple[int, int]) -> Iterator[Window]:
+    for row in range(0, shape[0], BLOCK):
+        for column in range(0, shape[1], BLOCK):
+            yield slice(row, min(row + BLOCK, shape[0])), slice(column, min(column + BLOCK, shape[1]))
+
+
+def _read(series: Path, window: Window) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    """Values, what each counts, and whether it was seen on its day."""
+    cube = read_window(series, LAYERS, window)
+    flags = cube.values["flags"]
+    seen = (flags & (OBSERVED | FUSED) > 0) & (flags & NOISE == 0)
+    return cube.values["ndvi"], np.nan_to_num(cube.values["weight"]), seen
+
+
+def _found(
+    values: FloatArray,
+    weights: FloatArray,
+    seen: NDArray[np.bool_],
+    days: NDArray[np.float64],
+    settings: PhenologySettings,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Seasons and events; what is filled smears events over gaps, so they are looked for in the rest alone."""
+    events = series_events(values, np.where(seen, weights, np.float32(0)), days, settings)
+    return find_seasons(values, without_events(weights, days, events), days, settings), events
 
 
 if __name__ == "__main__":
@@ -82,6 +165,11 @@ if __name__ == "__main__":
             fields=Path(snakemake.input.fields),
             labels=dict(snakemake.params.labels),
             params=dict(snakemake.params.params),
-            image=Path(snakemake.output.image),
-            table=Path(snakemake.output.table),
+            outputs=Outputs(
+                main=Path(snakemake.output.main),
+                seasons=[Path(p) for p in snakemake.output.seasons],
+                events=Path(snakemake.output.events),
+                table=Path(snakemake.output.table),
+                event_table=Path(snakemake.output.event_table),
+            ),
         )

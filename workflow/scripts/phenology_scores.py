@@ -1,12 +1,18 @@
-"""Transition dates of every source against the known truth of a simulated site."""
+"""Transition dates and events of every source against the known truth of a simulated site."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from stfuse.frames import read_table
 from stfuse.job import job, whole
+from stfuse.phenology.events import EventSettings
 from stfuse.phenology.logistic import CURVE_NAMES, DATE_NAMES
-from stfuse.phenology.transitions import date_errors, true_dates
+from stfuse.phenology.scores import date_errors, event_scores
+from stfuse.phenology.transitions import EVENT_COLUMNS, true_dates, true_events
+from stfuse.raster_stored import read_stored
+from stfuse.truth import read_truth
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -17,7 +23,7 @@ KEYS = ("experiment", "site", "source", "seed")
 def compare_phenology(tables: list[Path], truth: Path, out: Path) -> None:
     """Write the errors in days of all sources of one experiment and site.
 
-    All sources come together, because the fair comparison is over the fields that every source could fit.
+    All sources come together, because the fair comparison is over the seasons that every source could fit.
 
     Parameters
     ----------
@@ -26,7 +32,7 @@ def compare_phenology(tables: list[Path], truth: Path, out: Path) -> None:
     truth : path
         CSV of a simulated site: field, class and the curve of its season(s), in days counted as in the tables.
     out : path
-        CSV to write: experiment, site, source, seed, date_name, class, fields, mae_days, bias_days, n, n_true.
+        CSV to write, see `stfuse.phenology.scores.date_errors`.
 
     Raises
     ------
@@ -35,15 +41,81 @@ def compare_phenology(tables: list[Path], truth: Path, out: Path) -> None:
     """
     found = [read_table(path, (*KEYS, "field", *DATE_NAMES)) for path in tables]
     known = true_dates(read_table(truth, ("field", "class", *CURVE_NAMES)))
-    errors = date_errors(found, known, KEYS)
+    _write(date_errors(found, known, KEYS), out)
+
+
+def compare_events(
+    tables: list[Path],
+    event_tables: list[Path],
+    events: Path,
+    truth: Path,
+    fields: Path,
+    bands: list[str],
+    period: list[str],
+    min_drop: float,
+    out: Path,
+) -> None:
+    """Write how many of the true events each source found, how many that it found are true, and errors in days.
+
+    Parameters
+    ----------
+    tables, event_tables : list of path
+        Of stage `phenology`, one a source. A source may have found no event: its seasons say whose they are.
+    events : path
+        CSV of a simulated site: field, kind, class and first day of everything that happened.
+    truth : path
+        ``truth.nc`` of the site: says how far a field's NDVI fell.
+    fields : path
+        Field numbers on the series' grid.
+    bands : list of str
+        Red and near-infrared.
+    period : list of str
+        First and last ISO date of the site.
+    min_drop : float
+        NDVI: smaller true drops are not asked for.
+    out : path
+        CSV to write, see `stfuse.phenology.scores.event_scores`.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read or lacks a column.
+    """
+    seasons = [read_table(path, KEYS) for path in tables]
+    labels = [{key: table[key].iloc[0] if len(table) else "" for key in KEYS} for table in seasons]
+    found = [read_table(path, ("field", "kind", *EVENT_COLUMNS)) for path in event_tables]
+    numbered, grid = read_stored(fields)
+    resolution = abs(grid.resolution.x)
+    happened = read_table(events, ("field", "kind", "class", "first"))
+    known = true_events(
+        happened,
+        numbered,
+        lambda day: read_truth(truth, str(day), bands, "ndvi", resolution)[0],
+        (period[0], period[1]),
+    )
+    _write(event_scores(list(zip(labels, found, strict=True)), known, min_drop), out)
+
+
+def _write(table: pd.DataFrame, out: Path) -> None:
     with whole(out) as part:
-        errors.to_csv(part, index=False, float_format="%.4g", lineterminator="\n")
+        table.to_csv(part, index=False, float_format="%.4g", lineterminator="\n")
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0], snakemake.threads):
         compare_phenology(
             tables=[Path(p) for p in snakemake.input.tables],
+            truth=Path(snakemake.input.seasons),
+            out=Path(snakemake.output.errors),
+        )
+        compare_events(
+            tables=[Path(p) for p in snakemake.input.tables],
+            event_tables=[Path(p) for p in snakemake.input.event_tables],
+            events=Path(snakemake.input.events),
             truth=Path(snakemake.input.truth),
-            out=Path(snakemake.output[0]),
+            fields=Path(snakemake.input.fields),
+            bands=list(snakemake.params.bands),
+            period=list(snakemake.params.site["period"]),
+            min_drop=float(snakemake.params.settings.get("events", {}).get("min_drop", EventSettings().min_drop)),
+            out=Path(snakemake.output.events),
         )

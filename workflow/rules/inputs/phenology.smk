@@ -2,7 +2,7 @@
 
 
 def phenology_settings(wildcards):
-    """The settings of the curve fit."""
+    """How seasons and events are found."""
     return config["phenology"]
 
 
@@ -10,3 +10,15 @@ def source_phenology(wildcards):
     """The field tables of every source of an experiment at a site."""
     found = series_files(EXPERIMENTS[wildcards.experiment], wildcards.site).values()
     return [f.replace("results/series", "results/phenology").replace(".nc", ".csv") for f in found]
+
+
+def source_events(wildcards):
+    """Their tables of events."""
+    return [f.replace(".csv", "_events.csv") for f in source_phenology(wildcards)]
+
+
+def vegetation_bands(wildcards):
+    """Red and the near infrared of an experiment, the broad one first; nothing without both."""
+    bands = EXPERIMENTS[wildcards.experiment]["bands"]
+    infrared = [band for band in ("nir", "nir08") if band in bands]
+    return ["red", infrared[0]] if "red" in bands and infrared else []

@@ -19,52 +19,73 @@ from stfuse.phenology.cycles import Cycles
 Float64Array = NDArray[np.float64]
 
 MAX_ROUNDS = 80
-_CONVERGED = 1e-10  # relative decrease of the cost
-_STARTS = np.array([0.05, 0.12, 0.3])  # steepness that fits start from, per day
+_CONVERGED = 1e-6  # relative decrease of the cost: moves dates by hundredths of a day
+_STARTS = np.array([0.1, 0.05, 0.3])  # steepness that fits start from, per day
+_WELL = 0.97  # share of the variance that ends the search: another start could hardly explain more
 _SHORTEST = 10.0  # days from t1 to t2 at least
 _BEYOND = 30.0  # days before the cycle in which t1 is still sought, for crops that are green when the series starts
+_LOOSE = np.array([1.0, 1.0, 0.3, 60.0, 0.3, 60.0])  # what is known of the unknowns beforehand, one sigma
+_KNOWN = 4.0  # values that the noise expected beforehand is worth beside the residuals
+_LOG2E, _LN2_HIGH, _LN2_LOW = 1.4426950408889634, 0.693147180369123816490, 1.90821492927058770002e-10
+_ROUNDER = 6755399441055744.0  # 1.5 * 2**52: added, it rounds to whole numbers and leaves them in the lowest bits
 
 
-@njit(cache=True)
-def _normal_equations(x, t, y, w, normal, right):  # type: ignore[no-untyped-def]
-    """Write J'WJ and J'Wr at the unknowns `x`; returns the cost, half the weighted sum of squared residuals."""
-    row = np.empty(6)
-    normal[:] = 0.0
-    right[:] = 0.0
+# Not `reassoc`: it would take the rounding away.
+@njit(cache=True, fastmath={"contract", "nsz"})
+def _logistics(x, t, rise, fall):  # type: ignore[no-untyped-def]
+    """Write both limbs, 0..1. The exponential is spelled out (error 1e-12) because the library's stops SIMD."""
+    for limb in range(2):
+        k, middle = (x[2], x[3]) if limb == 0 else (x[4], x[3] + x[5])
+        out = rise if limb == 0 else fall
+        for i in range(len(t)):
+            z = min(max(-k * (t[i] - middle), -600.0), 600.0)
+            whole = (z * _LOG2E + _ROUNDER) - _ROUNDER
+            r = (z - whole * _LN2_HIGH) - whole * _LN2_LOW
+            e = 1.0 + r * (1.0 / 10.0) * (1.0 + r * (1.0 / 11.0))
+            e = 1.0 + r * (1.0 / 8.0) * (1.0 + r * (1.0 / 9.0) * e)
+            e = 1.0 + r * (1.0 / 6.0) * (1.0 + r * (1.0 / 7.0) * e)
+            e = 1.0 + r * 0.25 * (1.0 + r * 0.2 * e)
+            e = 1.0 + r * (1.0 + r * 0.5 * (1.0 + r * (1.0 / 3.0) * e))
+            power = np.int64(np.int64(whole) + 1023) << np.int64(52)
+            out[i] = 1.0 / (1.0 + e * np.int64(power).view(np.float64))
+
+
+@njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
+def _cost_of(x, y, w, rise, fall):  # type: ignore[no-untyped-def]
     cost = 0.0
+    for i in range(len(y)):
+        r = y[i] - x[0] - x[1] * (rise[i] - fall[i])
+        cost += w[i] * r * r
+    return 0.5 * cost
+
+
+@njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
+def _normal_equations(x, t, y, w, rise, fall, rows, normal, right):  # type: ignore[no-untyped-def]
+    """Write the lower half of J'WJ, and J'Wr, at the unknowns `x` whose limbs are given."""
     for i in range(len(t)):
-        if w[i] <= 0.0:
-            continue
         a, b = t[i] - x[3], t[i] - x[3] - x[5]
-        s1, s2 = 1.0 / (1.0 + math.exp(-x[2] * a)), 1.0 / (1.0 + math.exp(-x[4] * b))
-        u1, u2 = x[1] * s1 * (1.0 - s1), x[1] * s2 * (1.0 - s2)
-        r = y[i] - x[0] - x[1] * (s1 - s2)
-        row[0], row[1] = 1.0, s1 - s2
-        row[2], row[4] = u1 * a, -u2 * b
-        row[3], row[5] = u2 * x[4] - u1 * x[2], u2 * x[4]
-        cost += 0.5 * w[i] * r * r
-        for m in range(6):
-            right[m] += w[i] * row[m] * r
-            for n in range(m + 1):
-                normal[m, n] += w[i] * row[m] * row[n]
-    return cost
+        u1, u2 = x[1] * rise[i] * (1.0 - rise[i]), x[1] * fall[i] * (1.0 - fall[i])
+        rows[0, i], rows[1, i] = 1.0, rise[i] - fall[i]
+        rows[2, i], rows[4, i] = u1 * a, -u2 * b
+        rows[3, i], rows[5, i] = u2 * x[4] - u1 * x[2], u2 * x[4]
+        rows[6, i] = y[i] - x[0] - x[1] * (rise[i] - fall[i])
+    for m in range(6):
+        for i in range(len(t)):
+            rows[7, i] = w[i] * rows[m, i]
+        total = 0.0
+        for i in range(len(t)):
+            total += rows[7, i] * rows[6, i]
+        right[m] = total
+        for n in range(m + 1):
+            total = 0.0
+            for i in range(len(t)):
+                total += rows[7, i] * rows[n, i]
+            normal[m, n] = total
 
 
 @njit(cache=True)
-def _cost(x, t, y, w):  # type: ignore[no-untyped-def]
-    cost = 0.0
-    for i in range(len(t)):
-        s1 = 1.0 / (1.0 + math.exp(-x[2] * (t[i] - x[3])))
-        s2 = 1.0 / (1.0 + math.exp(-x[4] * (t[i] - x[3] - x[5])))
-        r = y[i] - x[0] - x[1] * (s1 - s2)
-        cost += 0.5 * w[i] * r * r
-    return cost
-
-
-@njit(cache=True)
-def _solve(normal, right, damping, free, step):  # type: ignore[no-untyped-def]
+def _solve(normal, right, damping, free, step, factor):  # type: ignore[no-untyped-def]
     """Damped step of the free unknowns by Cholesky, `normal` given as its lower half; False where it is singular."""
-    factor = np.zeros((6, 6))
     for m in range(6):
         step[m] = right[m] if free[m] else 0.0
         for n in range(m + 1):
@@ -104,38 +125,40 @@ def fit_curve(x, t, y, w, low, high):  # type: ignore[no-untyped-def]
     low, high : ndarray, shape (6,)
         Bounds. An unknown on its bound whose gradient points outwards is held there.
     """
-    normal, right, step = np.empty((6, 6)), np.empty(6), np.empty(6)
-    free, trial = np.empty(6, np.bool_), np.empty(6)
+    normal, right, step, factor = np.empty((6, 6)), np.empty(6), np.empty(6), np.empty((6, 6))
+    free, trial, rows = np.empty(6, np.bool_), np.empty(6), np.empty((8, len(t)))
+    rise, fall = np.empty(len(t)), np.empty(len(t))
     damping = 1e-3
-    cost = _normal_equations(x, t, y, w, normal, right)
+    _logistics(x, t, rise, fall)
+    cost = _cost_of(x, y, w, rise, fall)
     for _ in range(MAX_ROUNDS):
+        _normal_equations(x, t, y, w, rise, fall, rows, normal, right)
         for m in range(6):
             outwards = (x[m] <= low[m] and right[m] < 0.0) or (x[m] >= high[m] and right[m] > 0.0)
             free[m] = not outwards
-        better = False
+        better, tried = False, cost
         while not better and damping < 1e10:
-            if _solve(normal, right, damping, free, step):
+            if _solve(normal, right, damping, free, step, factor):
                 for m in range(6):
                     trial[m] = min(max(x[m] + step[m], low[m]), high[m])
-                tried = _cost(trial, t, y, w)
+                _logistics(trial, t, rise, fall)
+                tried = _cost_of(trial, y, w, rise, fall)
                 better = tried < cost
             damping = max(damping * 0.2, 1e-12) if better else damping * 4.0
         if not better:
             break
-        gain = cost - tried
+        gain, cost = cost - tried, tried
         x[:] = trial
-        cost = _normal_equations(x, t, y, w, normal, right)
         if gain <= _CONVERGED * cost or cost < 1e-20:
             break
     return cost
 
 
 @njit(cache=True)
-def _reweigh(x, t, y, w, out):  # type: ignore[no-untyped-def]
+def _reweigh(x, t, y, w, rise, fall, out):  # type: ignore[no-untyped-def]
     """Huber's weights: residuals beyond 1.5 robust standard deviations count less, in inverse proportion."""
-    s1 = 1.0 / (1.0 + np.exp(-x[2] * (t - x[3])))
-    s2 = 1.0 / (1.0 + np.exp(-x[4] * (t - x[3] - x[5])))
-    away = np.abs(y - x[0] - x[1] * (s1 - s2))
+    _logistics(x, t, rise, fall)
+    away = np.abs(y - x[0] - x[1] * (rise - fall))
     # NDVI is not known better than to about 0.01: a perfect fit must not throw out its worst value.
     limit = 1.5 * max(1.4826 * np.median(away), 0.01)
     for i in range(len(t)):
@@ -143,24 +166,54 @@ def _reweigh(x, t, y, w, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _fit_season(t, y, w, cycle, steepest, rounds, out):  # type: ignore[no-untyped-def]
-    """Fit one season's values from several starts, then `rounds` times with Huber's weights."""
-    first, last, rise, fall, bottom, top = cycle[0], cycle[1], cycle[2], cycle[3], cycle[4], cycle[5]
+def _covariance(x, t, y, w, noise, rise, fall, out):  # type: ignore[no-untyped-def]
+    """Write the covariance of base, amplitude, k1, t1, k2, t2: variance of the residuals times (J'WJ)^-1.
+
+    The noise expected beforehand counts as `_KNOWN` more residuals, so that few values do not prove themselves
+    exact; unknowns that the values leave open are known to `_LOOSE`.
+    """
+    normal, right, rows = np.empty((6, 6)), np.empty(6), np.empty((8, len(t)))
+    _logistics(x, t, rise, fall)
+    _normal_equations(x, t, y, w, rise, fall, rows, normal, right)
+    variance = 2.0 * _cost_of(x, y, w, rise, fall) + _KNOWN * noise**2
+    variance /= max((w > 0.0).sum() - 6.0, 0.0) + _KNOWN
+    step, factor, free, unit = np.empty(6), np.empty((6, 6)), np.ones(6, np.bool_), np.zeros(6)
+    for m in range(6):
+        normal[m, m] += variance / _LOOSE[m] ** 2
+    for m in range(6):
+        unit[:] = 0.0
+        unit[m] = variance
+        _solve(normal, unit, 0.0, free, step, factor)
+        out[m] = step
+    # From the distance t2 - t1 to t2 itself.
+    out[5] += out[3]
+    out[:, 5] += out[:, 3]
+
+
+@njit(cache=True)
+def _fit_season(t, y, w, cycle, steepest, rounds, noise, out, covariance):  # type: ignore[no-untyped-def]
+    """Fit one season's values from a start or several, then `rounds` times with Huber's weights."""
+    first, last, up, down, bottom, top = cycle[0], cycle[1], cycle[2], cycle[3], cycle[4], cycle[5]
     low = np.array([-1.0, 1e-3, 1e-2, first - _BEYOND, 1e-2, _SHORTEST])
     high = np.array([1.0, 1.2, steepest, last, steepest, last - first + 2 * _BEYOND])
+    mean = (w * y).sum() / w.sum()
+    enough = (1.0 - _WELL) * 0.5 * (w * (y - mean) ** 2).sum()
     x, least = np.empty(6), np.inf
     for k in _STARTS:
-        trial = np.array([bottom, top - bottom, k, rise, k, fall - rise])
+        trial = np.array([bottom, top - bottom, k, up, k, down - up])
         trial = np.minimum(np.maximum(trial, low), high)
         cost = fit_curve(trial, t, y, w, low, high)
         if cost < least:
             x, least = trial, cost
-    weights = w.copy()
+        if least < enough:
+            break
+    weights, rise, fall = w.copy(), np.empty(len(t)), np.empty(len(t))
     for _ in range(rounds):
-        _reweigh(x, t, y, w, weights)
+        _reweigh(x, t, y, w, rise, fall, weights)
         fit_curve(x, t, y, weights, low, high)
+    _covariance(x, t, y, weights, noise, rise, fall, covariance)
     mean = (weights * y).sum() / weights.sum()
-    missed = 2.0 * _cost(x, t, y, weights) / weights.sum()
+    missed = 2.0 * _cost_of(x, y, weights, rise, fall) / weights.sum()
     spread = (weights * (y - mean) ** 2).sum() / weights.sum()
     out[:5], out[5] = x[:5], x[3] + x[5]
     out[6], out[7], out[8] = math.sqrt(missed), len(t), np.diff(t).max()
@@ -168,13 +221,15 @@ def _fit_season(t, y, w, cycle, steepest, rounds, out):  # type: ignore[no-untyp
 
 
 @njit(parallel=True, cache=True)
-def _fit_all(values, weights, days, cycles, min_dates, steepest, rounds, out):  # type: ignore[no-untyped-def]
+def _fit_all(values, weights, days, cycles, least, steepest, rounds, noise, out, spread):  # type: ignore[no-untyped-def]
     for p in prange(len(values)):
-        if math.isnan(cycles[p].sum()):
-            continue
-        used = (days >= cycles[p, 0]) & (days <= cycles[p, 1]) & (weights[p] > 0.0) & np.isfinite(values[p])
-        if used.sum() >= min_dates:
-            _fit_season(days[used], values[p][used], weights[p][used], cycles[p], steepest, rounds, out[p])
+        for s in range(cycles.shape[1]):
+            if math.isnan(cycles[p, s].sum()):
+                continue
+            used = (days >= cycles[p, s, 0]) & (days <= cycles[p, s, 1]) & (weights[p] > 0.0) & np.isfinite(values[p])
+            if used.sum() >= least:
+                t, y, w = days[used], values[p][used], weights[p][used]
+                _fit_season(t, y, w, cycles[p, s], steepest, rounds, noise, out[p, s], spread[p, s])
 
 
 FIT_NAMES = ("base", "amplitude", "k1", "t1", "k2", "t2", "rmse", "n", "gap", "explained", "first", "last")
@@ -188,8 +243,9 @@ def fit_seasons(
     min_dates: int,
     steepest: float,
     rounds: int,
-) -> dict[str, Float64Array]:
-    """Fit a double logistic to the values within the main cycle of every series.
+    noise: float,
+) -> tuple[dict[str, Float64Array], Float64Array]:
+    """Fit a double logistic to the values within each cycle of every series.
 
     Parameters
     ----------
@@ -204,15 +260,20 @@ def fit_seasons(
         Upper bound of k1 and k2, per day.
     rounds : int
         Refits with Huber's weights.
+    noise : float
+        NDVI: error to expect of a value of weight 1, one sigma.
 
     Returns
     -------
-    dict of str to ndarray, shape (series,), float64
+    fit : dict of str to ndarray, shape (series, season), float64
         By `FIT_NAMES`: the curve, weighted residual RMSE, number of values, longest time without one, share of
         the variance explained, first and last day with a value. NaN where there is no cycle or too few values.
+    covariance : ndarray, shape (series, season, 6, 6), float64
+        Of base, amplitude, k1, t1, k2 and t2.
     """
-    out = np.full((len(values), len(FIT_NAMES)), np.nan)
-    asked = np.stack([cycles.first, cycles.last, cycles.rise, cycles.fall, cycles.bottom, cycles.top], axis=1)
+    asked = np.stack([cycles.first, cycles.last, cycles.rise, cycles.fall, cycles.bottom, cycles.top], axis=-1)
+    out = np.full((*asked.shape[:2], len(FIT_NAMES)), np.nan)
+    covariance = np.full((*asked.shape[:2], 6, 6), np.nan)
     flat = (np.ascontiguousarray(a, np.float64) for a in (values, weights, days, asked))
-    _fit_all(*flat, min_dates, steepest, rounds, out)
-    return dict(zip(FIT_NAMES, out.T, strict=True))
+    _fit_all(*flat, min_dates, steepest, rounds, noise, out, covariance)
+    return dict(zip(FIT_NAMES, np.moveaxis(out, -1, 0), strict=True)), covariance
