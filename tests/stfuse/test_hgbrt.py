@@ -131,11 +131,14 @@ def test_radar_helps_where_it_is_and_is_not_needed() -> None:
     assert error(False) < 0.6 * spread
 
 
-def test_only_a_guide_on_the_fine_grid_is_one() -> None:
-    task = of_one({0: 0.5, 9: 0.5}, {0: 0.3}, [9], shape=(4, 4))
-    coarse = Series(np.full((1, 1, 2, 2), 0.3, np.float32), task.coarse.dates, ("ndvi",), make_grid((2, 2), 20))
-    assert np.isfinite(Weeks.of(task, columns_of(task.fine)).guide).any()
-    assert np.isnan(Weeks.of(replace(task, coarse=coarse), columns_of(task.fine)).guide).all()
+def test_a_guide_is_cut_to_the_fine_grid_and_must_have_its_bands() -> None:
+    sample = make_series((8, 8), days=60)
+    part = sample.crop((slice(2, 6), slice(3, 8)))
+    own, around = (Weeks.of(task, columns_of(part.fine)) for task in (part, replace(part, coarse=sample.task.coarse)))
+    assert np.isfinite(own.guide).any()
+    np.testing.assert_array_equal(around.guide, own.guide)
+    red = Series(part.coarse.values, part.coarse.dates, ("red",), part.coarse.grid)
+    assert np.isnan(Weeks.of(replace(part, coarse=red), columns_of(part.fine)).guide).all()
 
 
 def test_rows_are_bounded_and_drawn_from_everywhere() -> None:

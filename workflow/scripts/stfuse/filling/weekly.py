@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stfuse.filling.drawing import columns_of
 from stfuse.filling.labels import doy_features
-from stfuse.task import FloatArray, Series, Task
+from stfuse.filling.stack import on_grid
+from stfuse.task import FloatArray, Task
 
 __all__ = ["WINDOW", "Weeks", "features", "weekly_mean", "weeks_of"]
 
@@ -66,20 +66,17 @@ class Weeks(NamedTuple):
     def of(cls, task: Task, optical: FloatArray) -> Weeks:
         """Those of a task's guide and of optical values, shape (time, series), in place of its own.
 
-        The task's coarse series is a guide only where it lies on the fine grid.
+        The task's coarse series is the guide if it has the same bands; it is brought to the fine grid.
         """
         every = np.concatenate([weeks_of(task.fine.dates), weeks_of(task.dates)])
         first = int(every.min()) - WINDOW + 1
         count = int(every.max()) - first + 1
         seen = weekly_mean(optical, weeks_of(task.fine.dates), first, count)
-        if not _guides(task.coarse, task.fine):
+        coarse = task.coarse
+        if not len(coarse.dates) or coarse.bands != task.fine.bands:
             return cls(first, seen, np.full_like(seen, np.nan))
-        return cls(first, seen, weekly_mean(columns_of(task.coarse), weeks_of(task.coarse.dates), first, count))
-
-
-def _guides(coarse: Series, fine: Series) -> bool:
-    """Whether the coarse series is dense NDVI of the very pixels."""
-    return len(coarse.dates) > 0 and coarse.values.shape[1:] == fine.values.shape[1:]
+        guide = on_grid(coarse, task.fine.grid).reshape(len(coarse.dates), -1)
+        return cls(first, seen, weekly_mean(guide, weeks_of(coarse.dates), first, count))
 
 
 def features(weeks: Weeks, week: int, series: NDArray[np.intp] | slice = slice(None)) -> FloatArray:
