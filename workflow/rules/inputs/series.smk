@@ -69,7 +69,7 @@ def series_sources(experiment, site):
     fused = [(method, seed) for method in methods_at(experiment, site) for seed in seeds(method)]
     alone = [(experiment["fine"], 0)]
     both = [(source + SAR, seed) for source, seed in fused + alone] if filled_cube(experiment, site) else []
-    return fused + both + alone + [(experiment["coarse"], 0)]
+    return both + fused + alone + [(experiment["coarse"], 0)]
 
 
 def series_files(experiment, site):

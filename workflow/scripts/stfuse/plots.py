@@ -48,6 +48,7 @@ COLOURS = {
     "sentinel2": "#117733", "landsat8": "#882255", "landsat8_pan": "#B0728F", "landsat": "#C2185B",
     "modis": "#0B5FA5", "sentinel1": "#5B4B9A", "venus": "#2F8F83",
 }  # fmt: skip
+RADAR = "#3B1F8F"
 SPARE = ("#D55E00", "#009E73", "#CC79A7", "#332288", "#999933", "#44AA99", "#661100", "#6699CC")
 MARKERS = "os^DvPX<>ph*"
 SENSOR_MARKERS = {"sentinel2": "d", "landsat8": "8", "landsat8_pan": "H"}
@@ -131,6 +132,12 @@ def to_png(figure: Figure) -> bytes:
 
 def colour_of(name: str) -> str:
     """The colour of a method or sensor, the same in every figure; one not listed gets a lasting one by its name."""
+    alone = name.removesuffix("_sar")
+    if name not in COLOURS and alone in COLOURS:
+        # With radar's help: the same colour, darker and towards the violet of radar.
+        pairs = zip(*(matplotlib.colors.to_rgb(c) for c in (COLOURS[alone], RADAR)), strict=True)
+        red, green, blue = (0.45 * own + 0.55 * other for own, other in pairs)
+        return str(matplotlib.colors.to_hex((red, green, blue)))
     return COLOURS.get(name) or SPARE[crc32(name.encode()) % len(SPARE)]
 
 

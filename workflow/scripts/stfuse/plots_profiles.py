@@ -22,6 +22,8 @@ from stfuse.task import FloatArray
 Dates = NDArray[np.datetime64]
 MIN_PIXELS = 12
 """Fields smaller than this are not shown: a third of them would be edges shared with the neighbours."""
+NINETY = 1.645
+"""Standard deviations on each side that hold 90 %."""
 ALIKE = 0.9
 """Fields whose smoothed courses correlate more than this count as having the same seasonal course."""
 
@@ -40,6 +42,10 @@ class Course:
         The gap-filled, smoothed curve.
     transitions : ndarray, shape (n,), datetime64[D]
         Transition dates found for the field; NaT = not found.
+    sigma : ndarray, shape (step,), optional
+        Standard deviation of `smooth`.
+    events : ndarray, shape (n,), datetime64[D]
+        Cuts and harvests found.
     """
 
     dates: Dates
@@ -48,16 +54,19 @@ class Course:
     steps: Dates
     smooth: FloatArray
     transitions: Dates = field(default_factory=lambda: np.zeros(0, "datetime64[D]"))
+    sigma: FloatArray | None = None
+    events: Dates = field(default_factory=lambda: np.zeros(0, "datetime64[D]"))
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One field with its courses by source, and the truth where it is known (dates, NDVI, transitions)."""
+    """One field with its courses by source, the truth where it is known (dates, NDVI, transitions), and its crop."""
 
     number: int
     pixels: int
     courses: Mapping[str, Course]
     truth: Course | None = None
+    crop: str = ""
 
 
 def field_means(
@@ -125,6 +134,9 @@ def _draw_course(axes: Axes, source: str, course: Course, styles: Mapping[str, t
     colour = colour_of(source)
     width, dash = styles[source]
     axes.plot(course.steps, course.smooth, color=colour, lw=width, ls=dash, zorder=3)
+    if course.sigma is not None:
+        reach = NINETY * course.sigma
+        axes.fill_between(course.steps, course.smooth - reach, course.smooth + reach, color=colour, alpha=0.13, lw=0)
     shape = marker_of(source)
     observed, fused = ~course.fused, course.fused
     has_fused = bool(fused.any())
@@ -144,6 +156,8 @@ def _rug(axes: Axes, profile: Profile, bottom: float, step: float) -> None:
         colour = TRUTH if source == "truth" else colour_of(source)
         y = bottom - (row + 0.75) * step
         axes.plot(known, np.full(len(known), y), "|", color=colour, ms=6.5, mew=1.8, zorder=3, clip_on=True)
+        happened = np.full(len(course.events), y)
+        axes.plot(course.events, happened, "v", color=colour, ms=5.5, mec="white", mew=0.5, zorder=4)
     for row in range(len(lines)):
         axes.axhline(bottom - (row + 0.75) * step, color=FAINT, lw=0.5, zorder=0)
 
@@ -163,8 +177,10 @@ def _draw_profile(axes: Axes, profile: Profile, styles: Mapping[str, tuple[float
     axes.set_ylim(low - (rows + 0.4) * step, high)
     axes.set_yticks([t for t in (0, 0.2, 0.4, 0.6, 0.8, 1.0) if low <= t <= high])
     axes.set_ylabel("NDVI")
-    hectares = f"{profile.pixels} pixels"
-    axes.set_title(f"{letter}   field {profile.number}, {hectares}", weight="bold", pad=3)
+    size = f"field {profile.number}, {profile.pixels} pixels"
+    axes.set_title(f"{letter}   {profile.crop or size}", weight="bold", pad=3)
+    if profile.crop:
+        axes.set_title(size, size=8.5, color=SOFT, loc="right", pad=3)
     axes.grid(axis="y", color=FAINT)
 
 
@@ -210,8 +226,11 @@ def _legend(figure: Figure, sources: Sequence[str], profiles: Sequence[Profile],
         )
     if any(p.truth for p in profiles):
         handles.append(Line2D([], [], color=TRUTH, lw=1, label="known truth"))
-    rug = Line2D([], [], color=SOFT, marker="|", ls="", ms=8, mew=1.8, label="transition dates,\none line per source")
-    figure.legend(handles=[*handles, rug], loc="upper left", bbox_to_anchor=corner, handlelength=3.2, labelspacing=0.8,
+    look = {"color": SOFT, "ls": ""}
+    handles.append(Line2D([], [], marker="|", ms=8, mew=1.8, label="transition dates,\none line per source", **look))
+    if any(len(course.events) for p in profiles for course in p.courses.values()):
+        handles.append(Line2D([], [], marker="v", ms=5.5, label="cuts and harvests found", **look))
+    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=corner, handlelength=3.2, labelspacing=0.8,
                   borderaxespad=0)  # fmt: skip
 
 
@@ -239,7 +258,10 @@ def profiles_figure(
     head, high, gap, side = 0.85, 1.75, 0.42, 2.5
     rows = max(len(profiles), 1)
     figure = Figure((WIDTH, max(head + rows * (high + gap) + 0.1, head + 5.2)))
-    note = "Means over the field. Lines: gap-filled and smoothed. Points: single dates; hollow observed, filled fused."
+    note = (
+        "Means over the field. Lines: gap-filled and smoothed, with the interval that holds a pixel's true value with "
+        "90 % probability. Points: single dates; hollow observed, solid fused."
+    )
     heading(figure, title, note)
     sources = list(dict.fromkeys(s for p in profiles for s in p.courses))
     fused = [s for s in sources if any(p.courses[s].fused.any() for p in profiles if s in p.courses)]
