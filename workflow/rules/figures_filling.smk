@@ -7,7 +7,7 @@ include: "inputs/figures_filling.smk"
 rule tabulate_gaps:
     """How well {wildcards.experiment} fills its gaps, over all of them and by their length."""
     input:
-        rows=filling_scores,
+        rows=tabulated_scores,
     output:
         overall="results/tables/{experiment}/overall.csv",
         gaps="results/tables/{experiment}/gaps.csv",

@@ -11,16 +11,9 @@ def coarse_in_time(wildcards):
     return [method for method in filling_methods(wildcards) if NEEDS[method].step_days > 1]
 
 
-def filling_runs(wildcards):
-    """The scores of every run of a gap experiment, without their ending."""
-    filling = FILLINGS[wildcards.experiment]
-    runs_of = [(site, m, seed) for site in filling["sites"] for m in filling["methods"] for seed in seeds(m)]
-    return [f"results/scores/{filling['name']}/{site}/{m}/seed{seed}" for site, m, seed in runs_of]
-
-
-def filling_scores(wildcards):
+def tabulated_scores(wildcards):
     """The scores of every run of a gap experiment."""
-    return [f"{run}.csv" for run in filling_runs(wildcards)]
+    return filling_scores(FILLINGS[wildcards.experiment])
 
 
 def gap_lengths(wildcards):
