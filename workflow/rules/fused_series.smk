@@ -21,8 +21,8 @@ rule fuse_series:
         "../../envs/torch.yaml"
     threads: fusing_threads
     resources:
-        mem_mb=series_memory,
-        runtime=series_runtime,
+        mem_mb=fused_series_memory,
+        runtime=fused_series_runtime,
         gpu=gpus,
     params:
         code=code_with_method("fused_series"),

@@ -174,6 +174,11 @@ def megapixels(wildcards):
     return max(areas) / SENSORS[touched[0]["reference"]]["resolution"] ** 2 / 1e6
 
 
+def period_days(site):
+    """Days of a site's period."""
+    return plan.days_between(*map(str, SITES[site]["period"])) + 1
+
+
 def gpus(wildcards):
     """One GPU for methods that gain from one; ignored where there is none."""
     return int(NEEDS[wildcards.method].gpu)

@@ -56,13 +56,16 @@ def series_states(wildcards):
     return sorted(set(series_learned(wildcards)))
 
 
-def series_memory(wildcards, threads, attempt):
+def fused_series_memory(wildcards, threads, attempt):
     """Megabytes: a window of every date, and those that are worked on."""
     at_a_time = 1 if learns(wildcards) else threads
     return attempt * int(2500 + 100 * NEEDS[wildcards.method].cost + 350 * at_a_time)
 
 
-def series_runtime(wildcards, attempt):
-    """Minutes, generous for one old core: a date's share of a single image's, which is mostly its beginning."""
-    dates, cost = len(cases_of_job(wildcards)), max(1, NEEDS[wildcards.method].cost / 2)
+def fused_series_runtime(wildcards, attempt):
+    """Minutes, generous for one old core: a date's share of a single image's, which is mostly its beginning.
+
+    A date every three days; how many there are is known only once the scenes were found, after resources are asked for.
+    """
+    dates, cost = period_days(wildcards.site) / 3, max(1, NEEDS[wildcards.method].cost / 2)
     return attempt * int(10 + dates * (0.5 + 20 * megapixels(wildcards) * cost))

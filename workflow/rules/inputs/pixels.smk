@@ -70,7 +70,5 @@ def lattice(wildcards):
 
 
 def gathering_memory(wildcards, attempt):
-    """Megabytes: images are read strip by strip; one piece of the data set, whole series of 64 x 64 pixels, is held."""
-    one = gathered(wildcards)
-    images = len(one["fine"]) + sum(len(files) * len(one["aux_bands"][name]) for name, files in one["aux"].items())
-    return attempt * int(2000 + images)
+    """Megabytes: strips of all images are held, half a gigabyte at most. Before the scenes are known."""
+    return attempt * 3000
