@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo real test bench worldbench methodbench tilebench realpairs orderings networks devicebench soak clean
+.PHONY: help demo real test bench worldbench methodbench tilebench realpairs orderings networks realseries devicebench soak clean
 
 # Cores for Snakemake, and how many tests run at a time: `make demo CORES=4`, `make test WORKERS=4`.
 CORES ?= all
@@ -74,6 +74,9 @@ orderings: $(READY) ## whether the papers' orderings come out on simulated place
 
 networks: $(READY) ## what networks make of the papers' cases on simulated places: results/bench/networks.txt and .png
 	@$(MEASURE).networks $(ARGS)
+
+realseries: $(READY) ## the methods that fill series on real pixel series: results/bench/real_series.txt and .png
+	@$(MEASURE).real_series $(ARGS)
 
 devicebench: $(READY) ## rates of every network on this device, GPU or CPU: results/bench/devices.png
 	@$(MEASURE).devices $(ARGS)

@@ -37,7 +37,9 @@ class Params:
     ----------
     lam : float
         Weight of the sum of squared second differences of days, above 0. A step of h days instead of one is as smooth
-        with ``lam / h ** 3``.
+        with ``lam / h ** 3``. Of the powers of ten, with two thirds of the values hidden, 100 was best for series
+        without haze (simulated, and a Spanish field), 10,000 for those with (ten-day composites of Flanders, dates of
+        Slovenia), and 1000 close to the best everywhere.
     """
 
     lam: float = 1000.0
