@@ -84,18 +84,18 @@ def write_site(root: Path, pixels: int = 24, dates: int = 20) -> dict[str, objec
     clear = rng.random((dates, pixels, pixels)) < 0.7
     clear[dates // 2] = False
     observed = np.where(clear, truth, np.nan).astype(np.float32)
-    fine = [
-        _write_image(root / f"ard/site/sentinel2/{day}.tif", o, grid) for day, o in zip(days, observed, strict=True)
-    ]
+    folder = root / "ard/site/sentinel2"
+    fine = [_write_image(folder / f"{day}.tif", image, grid) for day, image in zip(days, observed, strict=True)]
     dense = np.datetime64("2020-01-01") + np.arange(0, 5 * dates, 3)
     shape = (len(dense), pixels, pixels)
     guide, filled = (root / name for name in ("guide.nc", "filled.nc"))
-    _write(guide, dense, grid, ndvi=rng.uniform(0.2, 0.8, shape))
-    _write(filled, dense, grid, ndvi=np.full(shape, 0.5), uncertainty=np.full(shape, 0.04))
+    write_layers(guide, dense, grid, ndvi=rng.uniform(0.2, 0.8, shape))
+    write_layers(filled, dense, grid, ndvi=np.full(shape, 0.5), uncertainty=np.full(shape, 0.04))
     windows = {"left_out": np.s_[7:8, :], "strip": np.s_[4:20, 2:14]}
     for name, window in windows.items():
         seen, part = observed[:, *window], truth[:, *window] + np.float32(0.02)
-        _write(root / f"{name}.nc", days, grid[window], observed=seen, ndvi=part, uncertainty=np.full(part.shape, 0.03))
+        sigma = np.full(part.shape, 0.03)
+        write_layers(root / f"{name}.nc", days, grid[window], observed=seen, ndvi=part, uncertainty=sigma)
     left, bottom, right, top = grid.extent.boundingbox
     of_grid = {"crs": "EPSG:32631", "bounds": [left, bottom, right, top], "resolution": 10}
     sample = {"dates": [], "fine": fine, "guides": {"sar": [str(guide)]}, "aux": {}, "aux_bands": {}}
@@ -112,6 +112,7 @@ def _write_image(path: Path, values: FloatArray, grid: GeoBox) -> str:
     return str(path)
 
 
-def _write(path: Path, days: np.ndarray, grid: GeoBox, **layers: np.ndarray) -> None:
+def write_layers(path: Path, days: np.ndarray, grid: GeoBox, **layers: np.ndarray) -> None:
+    """A cube of layers on one time axis."""
     made = {name: Layer(values.astype(np.float32), "time", name) for name, values in layers.items()}
     write_cube(path, made, {"time": days}, grid, {})

@@ -47,7 +47,8 @@ class Given:
     def window(self, part: Cube, path: Path) -> Window:
         """Where a cube's grid lies in the site's."""
         rows, columns = self.files.grid.overlap_roi(part.grid)
-        if self.files.grid[rows, columns].shape != part.grid.shape:
+        found = rows.stop - rows.start, columns.stop - columns.start
+        if found != tuple(part.grid.shape) or part.grid.crs != self.files.grid.crs:
             raise InputError(f"{path} lies on {part.grid}, not within the site's grid {self.files.grid}", REMAKE)
         return rows, columns
 

@@ -30,9 +30,7 @@ def filling_words(filling: Mapping[str, Any]) -> str:
     others = listed([*filling["aux"].values()])
     by = f" and from {others}" if others else ""
     learned = [site for site in filling["train_sites"] if site not in filling["sites"]]
-    words = (
-        f"Of the values that {fine} saw of a pixel {share:.0f} % are hidden at random and filled from those kept{by}. "
-    )
+    words = f"{share:.0f} % of the values that {fine} saw of a pixel are hidden, and filled from the others{by}. "
     if filling.get("train_until"):
         return words + f"Methods learn from dates until {filling['train_until']}; only later dates are scored."
     if learned and not set(filling["sites"]) & set(filling["train_sites"]):
