@@ -157,6 +157,15 @@ def test_rules_lie_in_the_files_of_stages_and_functions_beside_them() -> None:
     assert unused == []
 
 
+def test_no_function_of_the_rules_is_defined_twice() -> None:
+    """All rules share one namespace: a second definition would silently take the place of the first."""
+    defined: dict[str, list[str]] = {}
+    for file in RULES:
+        for found in re.findall(r"^def (\w+)\(|^(\w+) = ", file.read_text(), re.MULTILINE):
+            defined.setdefault("".join(found), []).append(named(file))
+    assert {name: files for name, files in defined.items() if len(files) > 1} == {}
+
+
 def test_scripts_leave_the_first_line_to_snakemake() -> None:
     """It puts lines of its own before a script's, and `from __future__` must come first."""
     assert [named(f) for f in SCRIPTS.glob("*.py") if "__future__" in modules(f)] == []

@@ -87,6 +87,7 @@ class Part:
 
 
 def roles_of(task: Task) -> dict[str, Series]:
+    """The series of a task by the role that they have in it."""
     return {"fine": task.fine, "coarse": task.coarse, **task.aux}
 
 

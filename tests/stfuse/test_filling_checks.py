@@ -1,0 +1,183 @@
+"""Gap experiments whose parts do not fit are refused, by name and with the cure; those that fit pass the schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+from stfuse.checks import check_experiment, methods_of
+from stfuse.errors import InputError
+from stfuse.filling.checks import check_filling
+from stfuse.needs import Needs
+from stfuse.products.sensors import require_series
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = str(ROOT / "config/schemas/experiments.schema.yaml")
+OPTICAL = {"bands": {"red": 10, "nir": 10}, "resolution": 10}
+SENSORS: dict[str, dict[str, Any]] = {
+    "s2": OPTICAL,
+    "coarser": OPTICAL | {"resolution": 20},
+    "s1": {"bands": {"vv": 10, "vh": 10}, "resolution": 10, "quantity": "backscatter"},
+    "crops": {"bands": {"class": 30}, "resolution": 30, "quantity": "classes"},
+}
+SITES = {
+    name: {"name": name, "sensors": ["s2", "s1", "coarser", "crops"], "reference": "s2"} for name in ("a", "b", "c")
+} | {"bare": {"name": "bare", "sensors": ["s2"], "reference": "s2"}}
+
+
+def image(**changes: Any) -> dict[str, Any]:
+    """The experiment of the guide: it learns at c and predicts everywhere."""
+    base = {"name": "guide", "sites": ["a", "b", "c"], "train_sites": ["c"], "train": "pooled", "protocol": "product"}
+    base |= {"fine": "s2", "coarse": "s1", "aux": {"sar": "s1"}, "variable": "ndvi", "bands": ["red", "nir"]}
+    return base | {"methods": ["net"]} | changes
+
+
+def filling(**changes: Any) -> dict[str, Any]:
+    base = {"name": "gaps", "sites": ["a", "b"], "train_sites": ["c"], "train": "pooled", "protocol": "gaps"}
+    base |= {"fine": "s2", "aux": {"sar": "s1"}, "variable": "ndvi", "bands": ["red", "nir"], "methods": "all"}
+    return base | {"guides": {"sar": {"experiment": "guide", "method": "net"}}, "lattice": 5} | changes
+
+
+def check(changes: dict[str, Any], of_guide: dict[str, Any]) -> None:
+    check_filling(filling(**changes), SITES, SENSORS, {"guide": image(**of_guide)})
+
+
+def test_what_fits_passes() -> None:
+    check({}, {})
+    check({"guides": {}, "aux": {}}, {})
+    check_experiment(image(), SITES, SENSORS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "of_guide", "words"),
+    [
+        ({"sites": ["a", "bare"]}, {}, "site bare has no sensor s1"),
+        ({"train_sites": ["bare"]}, {}, "site bare has no sensor s1"),
+        ({"bands": ["nir", "red"]}, {}, "NDVI cannot be made"),
+        ({"bands": ["red", "nir08"]}, {}, "s2 has no band nir08"),
+        (
+            {"guides": {"sar": {"experiment": "none", "method": "net"}}},
+            {},
+            "comes from none, which is no image experiment",
+        ),
+        ({}, {"protocol": "withheld"}, "guide, which is withheld of ndvi"),
+        ({}, {"variable": "reflectance"}, "product of reflectance"),
+        ({}, {"methods": ["other"]}, "does not run net"),
+        ({}, {"sites": ["a", "c"]}, "predicts nothing at b"),
+        ({}, {"sites": ["a", "b"], "train_sites": ["d"]}, "predicts nothing at c"),
+        ({}, {"fine": "coarser"}, "pixels of another size"),
+        ({"train_until": "2020-02-30"}, {"train_until": "2020-01-01"}, "train_until"),
+        ({"train": "site"}, {}, "train_sites:` would not be used"),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes: dict[str, Any], of_guide: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=rf"experiments/gaps\.yaml.*{words}.*Cure"):
+        check(changes, of_guide)
+
+
+@pytest.mark.parametrize(
+    ("changes", "of_guide", "told"),
+    [
+        ({}, {"train_sites": ["b", "c"]}, "b"),
+        ({}, {"train_sites": ["a", "b"]}, "a, b"),
+        # Not an unseen place for the filling either, which is scored on ground of it that is held out.
+        ({"train_sites": ["b"]}, {"train_sites": ["b"]}, None),
+        ({"train_sites": ["a", "b"], "train_until": "2020-06-30"}, {"train_sites": ["a"]}, "a"),
+        (
+            {"train_sites": ["a", "b"], "train_until": "2020-06-30"},
+            {"train_sites": ["a"], "train_until": "2020-07-01"},
+            "a",
+        ),
+        (
+            {"train_sites": ["a", "b"], "train_until": "2020-06-30"},
+            {"train_sites": ["a"], "train_until": "2020-06-30"},
+            None,
+        ),
+        ({}, {"train_sites": ["a"], "train_until": "2020-06-30"}, "a"),
+    ],
+)
+def test_a_guide_that_learned_from_what_is_hidden_is_refused(
+    changes: dict[str, Any], of_guide: dict[str, Any], told: str | None
+) -> None:
+    if told is None:
+        check(changes, of_guide)
+        return
+    with pytest.raises(InputError, match=f"guide learned from images of {told} whose values are hidden here.*Cure"):
+        check(changes, of_guide)
+
+
+def test_a_radar_may_be_coarse_but_is_never_predicted() -> None:
+    check_experiment(image(), SITES, SENSORS)
+    for changes in ({"protocol": "reduced"}, {"fine": "s1", "coarse": "s2"}):
+        with pytest.raises(InputError, match="backscatter would be what is predicted"):
+            check_experiment(image(**changes), SITES, SENSORS)
+    with pytest.raises(InputError, match="maps of classes"):
+        require_series(filling(aux={"sar": "crops"}), SENSORS)
+
+
+NEEDS = {
+    "interpolated": Needs(references="bracketing", coarse=False, fills=True),
+    "learned": Needs(references="all", coarse=False, samples="series", fills=True),
+    "radar": Needs(references="none", coarse=False, aux=("sar",), samples="pairs"),
+    "fused": Needs(),
+}
+
+
+def test_methods_run_where_they_can() -> None:
+    assert methods_of(filling(), NEEDS) == ["interpolated", "learned"]
+    images = image(coarse_quantity="reflectance", methods="all")
+    assert methods_of(images, NEEDS) == ["interpolated", "radar", "fused"]
+    assert methods_of(images | {"coarse_quantity": "backscatter"}, NEEDS) == ["interpolated", "radar"]
+    for entry, name, words in (
+        (filling(), "fused", "cannot fill series"),
+        (images, "learned", "fills series and predicts no images"),
+        (images | {"coarse_quantity": "backscatter"}, "fused", "needs coarse images of the bands"),
+    ):
+        with pytest.raises(InputError, match=f"method {name} {words}.*Cure"):
+            methods_of(entry | {"methods": [name]}, NEEDS)
+
+
+WRITTEN = {"sites": ["a"], "protocol": "gaps", "fine": "s2", "bands": ["red", "nir"]}
+
+
+def test_the_schema_fills_in_what_a_gap_experiment_leaves_out() -> None:
+    entry: dict[str, Any] = dict(WRITTEN)
+    validate(entry, SCHEMA)
+    assert (entry["variable"], entry["lattice"], entry["min_clear"], entry["guides"]) == ("ndvi", 5, 0.1, {})
+    assert entry["hidden"] == pytest.approx(2 / 3) and entry["train"] == "site"
+    entry = WRITTEN | {"train_sites": ["b"]}
+    validate(entry, SCHEMA)
+    assert entry["train"] == "pooled"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"coarse": "l8"},
+        {"targets": 3},
+        {"variable": "reflectance"},
+        {"lattice": 0},
+        {"hidden": 1.0},
+        {"guides": {"sar": {"experiment": "x"}}},
+        {"protocol": "product"},
+        {"protocol": "product", "coarse": "l8", "lattice": 5},
+        {"protocol": "withheld", "coarse": "l8", "guides": {}},
+        {"train_until": "June 2020"},
+        {"show": {"strip": {"side": 2}}},
+    ],
+)
+def test_the_schema_refuses_keys_of_the_other_kind_and_wrong_values(changes: dict[str, Any]) -> None:
+    with pytest.raises(WorkflowError, match="Error validating"):
+        validate(WRITTEN | changes, SCHEMA)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config/experiments").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_experiments_that_come_with_it_are_valid(path: Path) -> None:
+    entry = yaml.safe_load(path.read_text())
+    validate(entry, SCHEMA)
+    assert ("coarse" in entry) == (entry["protocol"] != "gaps")
