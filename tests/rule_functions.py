@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from types import CodeType, SimpleNamespace
@@ -28,8 +28,9 @@ def rule_functions(
     sites: Mapping[str, Any],
     sensors: Mapping[str, Any],
     needs: Mapping[str, Needs],
+    others: Iterable[Mapping[str, Any]] = (),
 ) -> SimpleNamespace:
-    """What workflow/rules/inputs defines, for one experiment whose scenes are known.
+    """What workflow/rules/inputs defines, for experiments whose scenes are known.
 
     Parameters
     ----------
@@ -37,8 +38,10 @@ def rule_functions(
         Site -> its kept scenes.
     needs : mapping
         Method -> what it needs.
+    others : iterable of mapping
+        Further experiments.
     """
-    asked = {experiment["name"]: experiment}
+    asked = {one["name"]: one for one in (experiment, *others)}
     names: dict[str, Any] = {
         "plan": cases,
         "InputError": InputError,
@@ -52,7 +55,7 @@ def rule_functions(
         "NEEDS": needs,
         "TAKES_ALL": set(),
     }
-    for stage in ("common", "degraded", "model", "fused", "pixels", "series"):
+    for stage in ("common", "degraded", "ard", "model", "fused", "fused_series", "pixels", "series"):
         exec(_code(stage), names)
     names["days"] = days.__getitem__
     return SimpleNamespace(**names)
