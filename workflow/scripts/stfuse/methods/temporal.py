@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +15,6 @@ from stfuse.task import no_fit as fit
 __all__ = ["NEEDS", "Params", "fit", "halo", "predict"]
 
 NEEDS = Needs(references="bracketing", also=("nearest", "all"), coarse=False, fills=True)
-DAY = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,31 @@ def halo(params: Params) -> int:
     return 0
 
 
-def _last_seen(series: Series, date: np.datetime64, order: range) -> tuple[FloatArray, FloatArray]:
-    """Per pixel the last observed value in the given order, and its distance from `date` in days (inf = none)."""
+def _last_seen(series: Series, dates: NDArray[np.datetime64], forward: bool) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Per date and pixel the last observed value and its distance in days (inf = none), in one pass over the images.
+
+    Forward through ascending dates, with what was observed on the date itself; or backward through descending ones,
+    without it. The arrays are overwritten by the next date's.
+    """
     value = np.full(series.values.shape[1:], np.nan, np.float32)
-    days = np.full(series.values.shape[1:], np.inf, np.float32)
-    for i in order:
-        seen = np.isfinite(series.values[i])
-        value[seen] = series.values[i][seen]
-        days[seen] = np.float32(abs((series.dates[i] - date) / DAY))
-    return value, days
+    seen_on = np.full(series.values.shape[1:], -np.inf if forward else np.inf, np.float32)
+    days, k = days_of(series.dates), 0 if forward else len(series.dates) - 1
+    for day in days_of(dates):
+        while (k < len(days) and days[k] <= day) if forward else (k >= 0 and days[k] > day):
+            seen = np.isfinite(series.values[k])
+            value[seen] = series.values[k][seen]
+            seen_on[seen] = days[k]
+            k += 1 if forward else -1
+        yield value, np.abs(seen_on - np.float32(day))
 
 
-def _interpolate(series: Series, date: np.datetime64, mode: str) -> FloatArray:
-    """One image for `date`, shape (band, y, x)."""
-    past: NDArray[np.bool_] = series.dates <= date
-    split = int(past.sum())
-    before, since = _last_seen(series, date, range(split))
-    after, until = _last_seen(series, date, range(len(series.dates) - 1, split - 1, -1))
+def days_of(dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    """Days since 1970, which float32 holds exactly."""
+    return np.asarray(dates, "datetime64[D]").astype(np.float64)
+
+
+def _between(before: FloatArray, since: FloatArray, after: FloatArray, until: FloatArray, mode: str) -> FloatArray:
+    """One image, shape (band, y, x), from what was seen before and after it."""
     nearer = np.where(since <= until, before, after)
     if mode == "nearest":
         return nearer
@@ -67,5 +75,10 @@ def _interpolate(series: Series, date: np.datetime64, mode: str) -> FloatArray:
 
 def predict(task: Task, state: State, params: Params) -> FloatArray:
     """Interpolate each pixel between its nearest observations; beyond them the nearest observation holds."""
-    images = [_interpolate(task.fine, date, params.mode) for date in task.dates]
-    return np.stack(images) if images else np.empty((0, *task.fine.values.shape[1:]), np.float32)
+    out = np.empty((len(task.dates), *task.fine.values.shape[1:]), np.float32)
+    order = np.argsort(task.dates, kind="stable")
+    earlier = [(v.copy(), since) for v, since in _last_seen(task.fine, task.dates[order], True)]
+    later = _last_seen(task.fine, task.dates[order[::-1]], False)
+    for k, (after, until) in zip(order[::-1], later, strict=True):
+        out[k] = _between(*earlier.pop(), after, until, params.mode)
+    return out
