@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -109,21 +108,19 @@ def measure(fold: Fold, entries: Sequence[Entry], seeds: int) -> Iterator[dict[s
     train, test = samples_of(fold)
     guided = len(test.task.coarse.dates) > 0
     if guided:
-        began = time.monotonic()
-        yield from _scored(fold, RADAR, 0, test, _on_the_day, began)
+        yield from _scored(fold, RADAR, 0, test, _on_the_day)
     for entry in entries:
         if (entry.radar and not guided) or (entry.trained and train is None):
             continue
         method, params = load(entry.file), entry.params(fold)
         for seed in range(seeds if entry.network else 1):
-            began = time.monotonic()
             state = method.fit([train] if entry.trained and train else [], params, seed)
             used = {k: v for k, v in state.items() if k != "curve"}
 
             def fill(task: Task, used: Any = used, method: Any = method, params: Any = params) -> FloatArray:
                 return np.asarray(method.predict(task, used, params))
 
-            yield from _scored(fold, entry.name, seed, test, fill, began)
+            yield from _scored(fold, entry.name, seed, test, fill)
 
 
 def _on_the_day(task: Task) -> FloatArray:
@@ -131,10 +128,10 @@ def _on_the_day(task: Task) -> FloatArray:
     return task.coarse.values
 
 
-def _scored(fold: Fold, name: str, seed: int, test: SmallSample, fill: Any, began: float) -> list[dict[str, object]]:
+def _scored(fold: Fold, name: str, seed: int, test: SmallSample, fill: Any) -> list[dict[str, object]]:
     scores = Scores()
     for trial in trials(test, fill, HIDDEN_SHARE, np.ones(test.grid.shape, bool), SEED):
         scores.add(trial, trial.observed, np.full(len(trial.observed), np.nan, np.float32))
     words = {"data_set": fold.data_set, "split": fold.split, "site": fold.name, "method": name, "seed": seed}
-    words |= {"truth": "observed", "seconds": round(time.monotonic() - began, 2)}
+    words |= {"truth": "observed"}
     return [words | row._asdict() for row in scores.rows()]
