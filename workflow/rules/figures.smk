@@ -202,3 +202,4 @@ rule draw_phenology:
 
 include: "figures_sites.smk"
 include: "figures_filling.smk"
+include: "figures_series.smk"

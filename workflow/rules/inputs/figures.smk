@@ -199,7 +199,8 @@ def figures_of(experiment, site):
         dates = sorted({dates[0], dates[len(dates) // 2], dates[-1]})
     names = [f"prediction_{date}" for date in dates]
     names += ["scatter"] if protocol != "product" else []
-    names += ["profiles", "phenology"] if has_series(experiment) else []
+    if has_series(experiment):
+        names += ["profiles", "phenology", f"seasons_{richest_source(experiment, site)}"]
     if is_scored(experiment, site):
         names += ["scores", *(f"ensemble_{method}" for method in ensembles_at(experiment, site))]
     return names + (["training"] if learned(experiment, site) else [])
