@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo real test bench worldbench methodbench tilebench realpairs orderings networks realseries devicebench soak clean
+.PHONY: help demo real test bench worldbench methodbench tilebench phenologybench realpairs orderings networks realseries devicebench soak clean
 
 # Cores for Snakemake, and how many tests run at a time: `make demo CORES=4`, `make test WORKERS=4`.
 CORES ?= all
@@ -65,6 +65,9 @@ methodbench: $(READY) ## every method over sizes, windows, bands and threads: re
 
 tilebench: $(READY) ## a full Sentinel-2 tile through the stage fused: results/bench/tile.csv
 	@$(MEASURE).tile $(ARGS)
+
+phenologybench: $(READY) ## seasons and events of a made-up series, window by window: results/bench/phenology.csv
+	@$(MEASURE).phenology $(ARGS)
 
 realpairs: $(READY) ## the methods without training on two real data sets: results/bench/real_pairs.txt and .png
 	@$(MEASURE).real_pairs $(ARGS)
