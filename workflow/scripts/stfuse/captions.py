@@ -19,10 +19,15 @@ CAPTIONS = {
     ),
     "profiles": (
         "NDVI of single fields {detail}",
-        "Mean NDVI of a few fields through the season: from each sensor alone and from the fused series. The "
-        "fields are the "
-        "largest ones whose courses differ (correlation below 0.9). Ticks under each panel are the transition "
-        "dates found.",
+        "Mean NDVI of a few fields through the season: from each sensor alone, from the fused series, and with the values "
+        "that radar helped to fill. Bands hold a pixel's true value with 90 % probability; around harvests and cuts they "
+        "hold it less often. The fields are the largest ones whose courses differ (correlation below 0.9). Ticks under "
+        "each panel are the transition dates found, triangles cuts and harvests.",
+    ),
+    "seasons": (
+        "Seasons of every pixel, from the series of {detail}",
+        "Six dates, length and amplitude of each pixel's largest season, how sure its first and last date are, and its "
+        "seasons in the order of time. Lines are the borders of fields.",
     ),
     "phenology": (
         "Transition dates {detail}",

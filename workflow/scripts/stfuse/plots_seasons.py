@@ -32,7 +32,7 @@ from stfuse.task import FloatArray
 
 __all__ = ["Layer", "month_ticks", "outlines", "seasons_figure"]
 
-HEAD, GAP, LEFT, BAR, COLUMNS = 0.85, 0.34, 0.42, 0.62, 4
+HEAD, GAP, LEFT, BAR, COLUMNS = 0.85, 0.34, 0.42, 0.78, 4
 SIZE = (WIDTH - LEFT - 0.1 - COLUMNS * BAR) / COLUMNS
 """Inches a side of a map; `BAR` is what its colour bar and the labels of that take."""
 
