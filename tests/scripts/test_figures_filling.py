@@ -23,6 +23,7 @@ from stfuse.filling.files import SeriesFiles
 from stfuse.grid import site_grid
 from stfuse.report_gaps import filling_words, gap_tables, gap_verdict, overall_scores
 
+LINEAR = "temporal: linear interpolation"
 TEMPLATE = Path(__file__).parents[2] / "workflow/scripts/stfuse/report.html.jinja"
 SITES: dict[str, dict[str, Any]] = {
     name: {
@@ -150,8 +151,11 @@ def test_the_report_has_a_section_for_all_sites_and_pictures_for_each(
     assert page.count('<section id="gaps_space"') == 1
     assert "gru fills best over all gaps" in page
     assert "MAE by gap length, against the observed values" in page
-    assert "linear interpolation, elsewhere" in page
+    assert "paper: linear interpolation" in page
     assert "Errors over all gaps, by experiment" in page
+    assert "<h4>Gaps</h4>" in page
+    assert "straight lines between the values kept" in page
+    assert "bilinear" not in page.split('<section id="data">')[0]
     assert "≥20 days" in page
     section = page.split('<section id="gaps_space"')[1].split('<section id="data">')[0]
     assert section.index("Errors by the length of the gap") < section.index("Single pixels, filled by gru")
@@ -193,14 +197,23 @@ def test_tables_for_reading_mark_what_is_worse_than_interpolation_and_end_with_t
     rows = {method: cells for method, _, cells in table.rows}
     assert rows["gru"][4].best
     # Straight lines have no straight lines to be worse than.
-    assert {cell.worse_than for cell in rows["temporal"]} == {""}
-    for cell, linear in zip(rows["gru_optical"], rows["temporal"], strict=True):
+    assert {cell.worse_than for cell in rows[LINEAR]} == {""}
+    for cell, linear in zip(rows["gru_optical"], rows[LINEAR], strict=True):
         assert bool(cell.worse_than) == (cell.text > linear.text)
-    assert [c.text for c in rows["the paper's NDVI-Fusion, elsewhere"]] == ["0.034", "0.040", "0.046", "0.054", "0.076"]
+    assert [c.text for c in rows["paper: NDVI-Fusion"]] == ["0.034", "0.040", "0.046", "0.054", "0.076"]
     assert rows["number of values"][0].text == "9000"
     whole = overall_scores(table_of(root, "overall"))[0]
     assert whole.columns[0] == "MAE ↓"
     assert {len(cells) for _, _, cells in whole.rows} == {len(whole.columns)}
+
+
+def test_what_equals_interpolation_is_not_worse() -> None:
+    words = {"site": "all", "truth": "observed", "bias": 0.0, "n": 9, "best": "", "coverage90": 1.0, "mae_seed_sd": 0.1}
+    table = pd.DataFrame({"method": ["temporal", "gru", "tree"], "mae": [0.04, 0.040001, 0.0402], **words})
+    rows = overall_scores(table.assign(rmse=table["mae"], r2=1 - table["mae"]))[0].rows
+    worse = {method: [bool(cell.worse_than) for cell in cells[:3]] for method, _, cells in rows}
+    assert worse["gru"] == worse[LINEAR] == [False] * 3
+    assert worse["tree"] == [True] * 3
 
 
 def test_the_report_says_what_was_learned_where() -> None:

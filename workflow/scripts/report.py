@@ -27,7 +27,7 @@ from stfuse.report import (
     verdict,
 )
 from stfuse.report_files import LARGEST, figures_shown, is_listing, listing_shown, scores_read, table_shown
-from stfuse.report_gaps import filling_facts, filling_words, gap_tables, gap_verdict, overall_scores
+from stfuse.report_gaps import filling_facts, filling_words, gap_tables, gap_verdict, overall_scores, split_scores
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -85,15 +85,17 @@ def make_report(
         asked = [experiments[name] for name in study["experiments"]]
         sections = [section for e in asked for section in _sections(e, of_site, placed)]
         several = len({section["site"]["name"] for section in sections}) > 1
-        own = [table_shown(p) for p in tables if placed[p] == (study["name"], "")]
-        anchor = f"study-{study['name']}"
-        parts.append({**study, "anchor": anchor, "sections": sections, "several_sites": several, "tables": own})
+        own = [p for p in tables if placed[p] == (study["name"], "")]
+        facts = {"sections": sections, "several_sites": several, "tables": [table_shown(p) for p in own]}
+        facts["scores"] = [table for p in own if p.stem == "splits" for table in split_scores(scores_read(p))]
+        parts.append({**study, "anchor": f"study-{study['name']}", **facts})
     everything = {"config": config, "studies": studies, "experiments": experiments, "sites": sites}
     words = {
         "title": parts[0]["title"] if len(parts) == 1 else "From satellite archives to dense fine-resolution series",
         "studies": parts,
         "sites": list(of_site.values()),
         "has_verdict": any(s["verdicts"] for part in parts for s in part["sections"]),
+        "protocols": {experiments[name]["protocol"] for study in studies.values() for name in study["experiments"]},
         "metrics": {name: convention._asdict() for name, convention in METRICS.items()},
         "summaries": [table_shown(p) for p in tables if placed[p] == ("", "") and p.stat().st_size <= LARGEST],
         "times": run_times(_benchmarks(benchmarks, {*experiments, *sites}), list(config.get("methods", {}))),

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from stfuse.filling import published
 from stfuse.filling.hiding import GAP_CLASSES
-from stfuse.filling.tables import BASELINE
+from stfuse.filling.tables import BASELINE, DIGITS
+from stfuse.metrics import better_key
 from stfuse.report import Cell, ScoreTable, listed
 
-__all__ = ["filling_facts", "filling_words", "gap_tables", "gap_verdict", "overall_scores"]
+__all__ = ["filling_facts", "filling_words", "gap_tables", "gap_verdict", "overall_scores", "split_scores"]
 
 FEW = 1000
 """Hidden values; what fewer say is marked as little."""
 LINEAR = "linear interpolation"
+PAPER = "paper: {}"
+Lines = list[tuple[str, bool, list[Cell]]]
+"""Rows of a `ScoreTable`."""
 NAMES = {"mae": "MAE", "rmse": "RMSE", "r2": "R²"}
 ARROWS = {"mae": "↓", "rmse": "↓", "r2": "↑"}
 AGAINST = {"observed": "the observed values", "known": "the known, noise-free truth"}
@@ -47,7 +51,7 @@ def filling_facts(filling: Mapping[str, Any]) -> str:
 
 
 def _label(method: str) -> str:
-    return f"{method} ({LINEAR})" if method == BASELINE else method
+    return f"{method}: {LINEAR}" if method == BASELINE else method
 
 
 def _words(cell: object) -> list[str]:
@@ -78,24 +82,27 @@ def gap_tables(table: pd.DataFrame) -> list[ScoreTable]:
     return found
 
 
+def _marked(metric: str, by_method: Mapping[str, float], best: Collection[str]) -> dict[str, Cell]:
+    """A column of a table: the best values, and those that linear interpolation exceeds as far as the decimals tell."""
+    linear = by_method.get(BASELINE, math.nan)
+    limit = round(better_key(metric, linear), DIGITS) if math.isfinite(linear) else math.inf
+    worse = {m: math.isfinite(v) and round(better_key(metric, v), DIGITS) > limit for m, v in by_method.items()}
+    return {m: Cell(_shown(v, DIGITS), m in best, LINEAR if worse[m] else "") for m, v in by_method.items()}
+
+
 def _gap_table(metric: str, truth: str, rows: pd.DataFrame, counts: pd.DataFrame) -> ScoreTable:
-    lines: list[tuple[str, bool, list[Cell]]] = []
-    has_linear = BASELINE in set(rows["method"])
-    for row in rows.to_dict("records"):
-        best, better = _words(row["best"]), _words(row["better_than_interpolation"])
-        method, cells = str(row["method"]), []
-        for name in GAP_CLASSES:
-            value = float(row[name])
-            beaten = has_linear and method != BASELINE and math.isfinite(value) and name not in better
-            worse = beaten and name not in best
-            cells.append(Cell(_shown(value, 4), name in best, LINEAR if worse else ""))
-        lines.append((method, method == BASELINE, cells))
+    methods = [str(method) for method in rows["method"]]
+    columns = []
+    for name in GAP_CLASSES:
+        values = dict(zip(methods, rows[name].astype(float), strict=True))
+        best = [m for m, classes in zip(methods, rows["best"], strict=True) if name in _words(classes)]
+        columns.append(_marked(metric, values, best))
+    lines: Lines = [(_label(m), m == BASELINE, [column[m] for column in columns]) for m in methods]
     # Methods may say nothing of some values; the most that any of them was scored on.
-    most = [Cell(f"{counts[name].max():.0f}") for name in GAP_CLASSES]
-    lines.append(("number of values", False, most))
+    lines.append(("number of values", False, [Cell(f"{counts[name].max():.0f}") for name in GAP_CLASSES]))
     if truth == "observed":
-        for name, values in published.BY_GAP[metric].items():
-            lines.append((f"the paper's {name}, elsewhere", False, [Cell(f"{v:.3f}") for v in values]))
+        for name, of_paper in published.BY_GAP[metric].items():
+            lines.append((PAPER.format(name), False, [Cell(f"{value:.3f}") for value in of_paper]))
     heading = f"{NAMES[metric]} by gap length, against {AGAINST.get(truth, truth)}"
     return ScoreTable(heading, [f"{DAYS[name]} {ARROWS[metric]}" for name in GAP_CLASSES], lines)
 
@@ -110,25 +117,46 @@ def overall_scores(table: pd.DataFrame) -> list[ScoreTable]:
     """
     pooled, found = table[table["site"] == "all"], []
     for truth in dict.fromkeys(pooled["truth"]):
-        rows = pooled[pooled["truth"] == truth]
-        has_linear = BASELINE in set(rows["method"])
-        lines: list[tuple[str, bool, list[Cell]]] = []
-        for row in rows.to_dict("records"):
-            best, better, method = _words(row["best"]), _words(row["better_than_interpolation"]), str(row["method"])
-            cells = []
-            for metric in NAMES:
-                worse = has_linear and method != BASELINE and metric not in better and metric not in best
-                cells.append(Cell(_shown(float(row[metric]), 4), metric in best, LINEAR if worse else ""))
-            cells += [Cell(_shown(float(row["bias"]), 4)), Cell(_shown(100 * float(row["coverage90"]), 0))]
-            cells += [Cell(_shown(float(row["mae_seed_sd"]), 4)), *(Cell(str(int(row[c]))) for c in ("n", "seeds"))]
-            lines.append((method, method == BASELINE, cells))
+        lines = _overall_lines(pooled[pooled["truth"] == truth], more=True)
+        columns = [*(f"{NAMES[metric]} {ARROWS[metric]}" for metric in NAMES), "bias →0", "coverage (%)", "sd of seeds"]
         if truth == "observed":
             for name, values in published.OVERALL.items():
-                cells = [Cell(f"{values[metric]:.4f}") for metric in NAMES] + [Cell("")] * 5
-                lines.append((f"the paper's {name}, elsewhere", False, cells))
-        columns = [f"{NAMES[metric]} {ARROWS[metric]}" for metric in NAMES]
-        columns += ["bias →0", "held by 90 % intervals (%)", "MAE's sd over seeds", "values", "seeds"]
-        found.append(ScoreTable(f"All gaps, against {AGAINST.get(truth, truth)}", columns, lines))
+                cells = [Cell(f"{values[metric]:.4f}") for metric in NAMES] + [Cell("")] * 4
+                lines.append((PAPER.format(name), False, cells))
+        found.append(ScoreTable(f"All gaps, against {AGAINST.get(truth, truth)}", [*columns, "values"], lines))
+    return found
+
+
+def _overall_lines(rows: pd.DataFrame, more: bool) -> Lines:
+    """A line a method; with `more` also bias, coverage, spread of the seeds and number of values."""
+    methods = [str(method) for method in rows["method"]]
+    columns = {}
+    for metric in NAMES:
+        best = [m for m, metrics in zip(methods, rows["best"], strict=True) if metric in _words(metrics)]
+        columns[metric] = _marked(metric, dict(zip(methods, rows[metric].astype(float), strict=True)), best)
+    lines: Lines = []
+    for method, row in zip(methods, rows.to_dict("records"), strict=True):
+        cells = [column[method] for column in columns.values()]
+        if more:
+            cells += [Cell(_shown(float(row["bias"]), DIGITS)), Cell(_shown(100 * float(row["coverage90"]), 0))]
+            cells += [Cell(_shown(float(row["mae_seed_sd"]), DIGITS)), Cell(str(int(row["n"])))]
+        lines.append((_label(method), method == BASELINE, cells))
+    return lines
+
+
+def split_scores(table: pd.DataFrame) -> list[ScoreTable]:
+    """Table II for reading: a table for each experiment of a study, then the paper's two splits.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `stfuse.filling.tables.split_table`.
+    """
+    columns = [f"{NAMES[metric]} {ARROWS[metric]}" for metric in NAMES]
+    found = []
+    for name in dict.fromkeys(table["experiment"]):
+        rows = table[table["experiment"] == name]
+        found.append(ScoreTable(str(rows["title"].iloc[0]), columns, _overall_lines(rows, more=False)))
     return found
 
 

@@ -11,7 +11,9 @@ import pandas as pd
 from stfuse.filling.hiding import GAP_CLASSES
 from stfuse.metrics import better_key
 
-__all__ = ["BASELINE", "GAPS", "OVERALL", "POOLED", "SPLITS", "gap_table", "overall_table", "pool", "split_table"]
+__all__ = [
+    "BASELINE", "DIGITS", "GAPS", "OVERALL", "POOLED", "SPLITS", "gap_table", "overall_table", "pool", "split_table",
+]  # fmt: skip
 
 BASELINE: Final = "temporal"
 """Linear interpolation in time, which needs no other series and learns nothing: every method stands beside it."""
