@@ -61,7 +61,7 @@ def test_settings_out_of_range_are_refused(wrong):
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"residual": False}, {"flags": True, "draws": 2}, {"inputs": "optical_only"}, {"inputs": "ndvi_backscatter"}],
+    [{}, {"residual": True}, {"flags": True, "draws": 2}, {"inputs": "optical_only"}, {"inputs": "ndvi_backscatter"}],
 )
 def test_every_form_predicts_every_day(settings):
     wanted = BEGIN + np.array([-20, 0, 7, 100, 101, 102, 260])
@@ -74,12 +74,12 @@ def test_every_form_predicts_every_day(settings):
 
 def test_the_untrained_network_interpolates():
     """With its last layer as it begins, a residual network says what `temporal` says."""
-    sample, state = make_series((5, 7), days=900, seed=3), dict(trained())
+    sample, state = make_series((5, 7), days=900, seed=3), dict(trained(residual=True))
     for name in ("net.leave.weight", "net.leave.bias"):
         state[name] = np.zeros_like(state[name])
     temporal = load("temporal")
     expected = temporal.predict(sample.task, {}, temporal.Params())
-    np.testing.assert_allclose(gru.predict(sample.task, state, params()), expected, atol=1e-5)
+    np.testing.assert_allclose(gru.predict(sample.task, state, params(residual=True)), expected, atol=1e-5)
 
 
 def test_a_hidden_value_does_not_reach_the_prediction():
@@ -141,7 +141,7 @@ def test_a_constant_series_comes_out_after_a_short_training(residual, steps):
 def test_training_learns_what_radar_tells():
     """Where radar sees without error, gaps are filled better than by interpolation, on ground never seen."""
     clear = {"days": 250, "radar_noise": 0.0, "noise": 0.0, "cloud": 0.85}
-    p = params(hidden=16, depth=1, epochs=8, steps=15, learning_rate=1e-2, batch=32)
+    p = params(residual=True, hidden=16, depth=1, epochs=8, steps=15, learning_rate=1e-2, batch=32)
     state = gru.fit([make_series((32, 32), **clear)], p, 0)
     held = column(state, "held_loss")
     assert np.nanmin(held) < 0.8 * held[0]

@@ -42,7 +42,7 @@ class Drawing:
     months: tuple[float, float]
     hidden_share: float
     flags: bool = False
-    residual: bool = True
+    residual: bool = False
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class Form:
 
     scaling: Scaling
     flags: bool = False
-    residual: bool = True
+    residual: bool = False
 
     @property
     def features(self) -> int:

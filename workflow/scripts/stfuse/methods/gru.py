@@ -6,8 +6,8 @@ it saw, and from the day of the year. Sequences of one to six months; steps at w
 asked are left out; what is unknown at a step is the mean. ``inputs: optical_only`` and ``inputs: ndvi_backscatter``
 are the paper's comparisons.
 
-Departures, each a setting: ``residual`` (ours; the paper's form is False), ``flags``; the first hidden state is drawn
-from N(0, 1) as in the paper, but in use it is fixed (``draws``), because a result must come out again.
+The first hidden state is drawn from N(0, 1) as in the paper, but in use it is fixed (``draws``), because a result must
+come out again. Not in the paper, and off by default: ``residual`` and ``flags``.
 """
 
 from __future__ import annotations
@@ -57,8 +57,11 @@ class Params(Plan):
     flags : bool
         Whether the network is told which inputs are known at a step, not in the paper.
     residual : bool
-        True: the network says what to add, as a logit, to the linear interpolation of the kept values; it begins
-        with the interpolation itself. False: it says the NDVI, as in the paper.
+        False: the network says the NDVI, as in the paper. True: it says what to add, as a logit, to the linear
+        interpolation of the kept values, and begins with the interpolation itself. False is the default because its
+        held-out loss ends lower: 2.3e-4 beside 2.6e-4 after 600 steps on 2000 simulated series (hidden 64, width 64;
+        RMSE 0.047 beside 0.059 on other ground, the interpolation 0.079; MAE 0.038 beside 0.032 and 0.046). True is
+        ahead up to some 200 steps: after 25 the losses are 4e-4 and 11e-4.
     batch, learning_rate : int, float
         128 and 5e-4 (section III).
     patch : int
@@ -79,7 +82,7 @@ class Params(Plan):
     hidden_share: float = HIDDEN_SHARE
     draws: int = 1
     flags: bool = False
-    residual: bool = True
+    residual: bool = False
     patch: int = 8
     batch: int = 128
     epochs: int = 40
