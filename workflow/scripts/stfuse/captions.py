@@ -19,10 +19,10 @@ CAPTIONS = {
     ),
     "profiles": (
         "NDVI of single fields {detail}",
-        "Mean NDVI of a few fields through the season: from each sensor alone, from the fused series, and with the values "
-        "that radar helped to fill. Bands hold a pixel's true value with 90 % probability; around harvests and cuts they "
-        "hold it less often. The fields are the largest ones whose courses differ (correlation below 0.9). Ticks under "
-        "each panel are the transition dates found, triangles cuts and harvests.",
+        "Mean NDVI of a few fields through the season: from each sensor alone, from the fused series, and with the "
+        "values that radar helped to fill. Bands hold a pixel's true value with 90 % probability; around harvests and "
+        "cuts they hold it less often. The fields are the largest ones whose courses differ (correlation below 0.9). "
+        "Ticks under each panel are the transition dates found, triangles cuts and harvests.",
     ),
     "seasons": (
         "Seasons of every pixel, from the series of {detail}",
@@ -154,7 +154,7 @@ TABLES = {
 }  # fmt: skip
 
 PARTS = (
-    "prediction", "scatter", "scores", "ensemble", "lengths", "gaps", "pixel", "row", "strip", "profiles", "phenology",
+    "prediction", "scatter", "scores", "ensemble", "lengths", "gaps", "pixel", "row", "strip", "profiles", "seasons", "phenology",
     "training", "year", "sensors", "likeness", "scenes", "bandpass", "agreement", "accuracy",
 )  # fmt: skip
 """Order of the figures within a section."""
