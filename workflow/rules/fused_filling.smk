@@ -20,7 +20,7 @@ rule fill:
         experiment=any_of(FILLINGS),
     conda:
         "../../envs/torch.yaml"
-    threads: filling_threads
+    threads: fusing_threads
     resources:
         mem_mb=filling_memory,
         runtime=filling_runtime,

@@ -22,7 +22,7 @@ rule score_filling:
         experiment=any_of(FILLINGS),
     conda:
         "../../envs/torch.yaml"
-    threads: filling_threads
+    threads: fusing_threads
     resources:
         mem_mb=series_memory_of,
         runtime=filling_runtime,

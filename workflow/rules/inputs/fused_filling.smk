@@ -43,11 +43,6 @@ def all_filled(wildcards):
     return found
 
 
-def filling_threads(wildcards):
-    """Two threads on a small site, more on a large one; a network fills one window at a time with as many."""
-    return 2 if megapixels(wildcards) < 4 else 8
-
-
 def filling_memory(wildcards, threads, attempt):
     """Megabytes: windows worked on at a time, each of all dates, whatever the site's size."""
     at_a_time = 1 if NEEDS[wildcards.method].gpu else threads
