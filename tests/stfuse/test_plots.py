@@ -118,6 +118,17 @@ def test_prediction_figure_names_every_method_and_its_error() -> None:
         prediction_figure([], truth, [], "", "")
 
 
+def test_a_prediction_from_what_cannot_be_shown_stands_alone_with_its_scale() -> None:
+    """Radar: no coarse image and no reference. One picture and one colour bar, no empty row above."""
+    made = picture(np.random.default_rng(0).uniform(0, 1, (1, 8, 8)), ("ndvi",), "from_radar")
+    alone = prediction_figure([], None, [made], "Title", "Note")
+    assert sum(bool(axes.images) for axes in alone.axes) == 1
+    assert len(alone.axes) == 2
+    assert "from_radar" in words_in(alone)
+    beside = prediction_figure([made], None, [made], "Title", "Note")
+    assert alone.get_figheight() < beside.get_figheight()
+
+
 def test_many_methods_wrap_instead_of_shrinking() -> None:
     truth = picture(np.zeros((2, 8, 8)))
     made = [picture(np.zeros((2, 8, 8)), label=f"method{i}") for i in range(9)]

@@ -63,7 +63,7 @@ def draw_prediction(
         if truth is not None and picture.grid.shape != truth.grid.shape:
             raise InputError(f"{path} has {picture.grid.shape} pixels, {observed} has {truth.grid.shape}", REMAKE)
     figure = prediction_figure(
-        inputs, truth, predictions, f"{title} | {day}", _note(truth or predictions[0], truth is not None)
+        inputs, truth, predictions, f"{title} | {day}", _note(truth or predictions[0], truth is not None, bool(inputs))
     )
     with whole(png) as part:
         part.write_bytes(to_png(figure))
@@ -75,8 +75,14 @@ def _observed(role: str, path: Path, bands: Sequence[str], variable: str) -> Pic
     return Picture(f"{role}: {path.parent.name}\n{path.stem}, {size:g} m", values, names, grid)
 
 
-def _note(basis: Picture, with_truth: bool) -> str:
-    whose = "the truth's values" if with_truth else "the last reference's values"
+def _note(basis: Picture, with_truth: bool, with_inputs: bool) -> str:
+    whose = (
+        "the truth's values"
+        if with_truth
+        else "the last reference's values"
+        if with_inputs
+        else "the first prediction's values"
+    )
     words = f"One stretch for all pictures (2-98 % of {whose}). Grey: not observed or not predicted."
     if zoom_box(basis) is not None:
         words += " All but the first picture show the part in the white box" + (

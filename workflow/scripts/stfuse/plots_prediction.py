@@ -193,7 +193,8 @@ def prediction_figure(
 ) -> Figure:
     """What was given, what was observed, what was predicted, and the error, for one date.
 
-    The same stretch everywhere (2-98 % of the truth, or of the last input where there is no truth).
+    The same stretch everywhere (2-98 % of the truth, or of the last input where there is no truth, or of the first
+    prediction where there is no input that could be shown so, as of radar; that one then stands in the first row).
     Scenes wider than 120 pixels are shown whole once and otherwise by their central part.
 
     Parameters
@@ -216,8 +217,11 @@ def prediction_figure(
         raise ValueError("A prediction figure needs at least one prediction, found none.")
     basis = truth or (inputs[-1] if inputs else predictions[0])
     rows = _rows(basis)
-    box = zoom_box(basis) or basis.extent
+    zoomed = zoom_box(basis)
+    box = zoomed or basis.extent
     given = [*inputs, *([truth] if truth else [])]
+    if not given and not zoomed:
+        given, predictions = [basis], predictions[1:]
     columns = min(6, max(len(predictions), len(given) + 1, 4))
     size = (WIDTH - 2 * MARGIN - SIDE - BAR - (columns - 1) * GAP) / columns
     blocks = [predictions[i : i + columns] for i in range(0, len(predictions), columns)]
