@@ -154,8 +154,8 @@ TABLES = {
 }  # fmt: skip
 
 PARTS = (
-    "prediction", "scatter", "scores", "ensemble", "lengths", "gaps", "pixel", "row", "strip", "profiles", "seasons", "phenology",
-    "training", "year", "sensors", "likeness", "scenes", "bandpass", "agreement", "accuracy",
+    "prediction", "scatter", "scores", "ensemble", "lengths", "gaps", "pixel", "row", "strip", "profiles", "seasons",
+    "phenology", "training", "year", "sensors", "likeness", "scenes", "bandpass", "agreement", "accuracy",
 )  # fmt: skip
 """Order of the figures within a section."""
 

@@ -130,7 +130,9 @@ def _correlation(one: FloatArray, other: FloatArray) -> float:
     return float(np.corrcoef(one, other)[0, 1]) if one.std() > 0 and other.std() > 0 else 0.0
 
 
-def _draw_course(axes: Axes, source: str, course: Course, styles: Mapping[str, tuple[float, object]]) -> None:
+def _draw_course(
+    axes: Axes, source: str, course: Course, styles: Mapping[str, tuple[float, object]], observed_too: bool
+) -> None:
     colour = colour_of(source)
     width, dash = styles[source]
     axes.plot(course.steps, course.smooth, color=colour, lw=width, ls=dash, zorder=3)
@@ -139,9 +141,7 @@ def _draw_course(axes: Axes, source: str, course: Course, styles: Mapping[str, t
         axes.fill_between(course.steps, course.smooth - reach, course.smooth + reach, color=colour, alpha=0.13, lw=0)
     shape = marker_of(source)
     observed, fused = ~course.fused, course.fused
-    has_fused = bool(fused.any())
-    if not has_fused:
-        # A fused series holds the fine sensor's observed dates too: these are drawn once, as the sensor's own.
+    if observed_too:
         axes.plot(
             course.dates[observed], course.values[observed], shape, color=colour, mfc="white", ms=5, mew=1.2, zorder=4
         )
@@ -163,12 +163,17 @@ def _rug(axes: Axes, profile: Profile, bottom: float, step: float) -> None:
 
 
 def _draw_profile(axes: Axes, profile: Profile, styles: Mapping[str, tuple[float, object]], letter: str) -> None:
+    drawn: list[list[np.datetime64]] = []
     for source, course in profile.courses.items():
-        _draw_course(axes, source, course, styles)
+        # Series with fused or filled values hold the fine sensor's dates too: these are drawn once, as its own.
+        seen = course.dates[~course.fused & np.isfinite(course.values)].tolist()
+        first = not course.fused.any() and seen not in drawn
+        drawn += [seen] if first else []
+        _draw_course(axes, source, course, styles, first)
     if profile.truth is not None:
         axes.plot(profile.truth.steps, profile.truth.smooth, color=TRUTH, lw=1, zorder=6)
-    drawn = [c.smooth for c in profile.courses.values()] + [c.values for c in profile.courses.values()]
-    pooled = np.concatenate([d[np.isfinite(d)] for d in drawn])
+    shown = [c.smooth for c in profile.courses.values()] + [c.values for c in profile.courses.values()]
+    pooled = np.concatenate([d[np.isfinite(d)] for d in shown])
     low, high = (float(pooled.min()), float(pooled.max())) if pooled.size else (0.0, 1.0)
     low, high = min(low, 0.2) - 0.03, max(high, 0.8) + 0.03
     rows = len(profile.courses) + (profile.truth is not None)
@@ -220,7 +225,7 @@ def _legend(figure: Figure, sources: Sequence[str], profiles: Sequence[Profile],
                 color=colour_of(source),
                 lw=width,
                 ls=dash,
-                label=f"{source}: {words[source]}" if source in words else source,
+                label=f"{source}:\n{words[source]}" if source in words else source,
                 **look,
             )
         )
