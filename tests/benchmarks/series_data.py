@@ -92,7 +92,7 @@ class Fold:
     Attributes
     ----------
     data_set, split, name : str
-        ``space`` or ``time`` is the split.
+        ``space``, ``time`` or (one series, many draws of what is hidden) ``draw`` is the split.
     train : Pixels or None
         None: there is nothing to train on.
     test : Pixels
@@ -216,4 +216,4 @@ def bolivia() -> Iterator[Fold]:
     """One pixel, fifty times side by side, so that fifty draws of what is hidden are scored."""
     table = pd.read_csv(BOLIVIA / "lndvi.csv")
     values = np.repeat(table["value"].to_numpy(np.float32)[:, None], 50, axis=1)
-    yield Fold("bolivia", "space", "bolivia", None, Pixels(values, days(*table["date"])))
+    yield Fold("bolivia", "draw", "bolivia", None, Pixels(values, days(*table["date"])))

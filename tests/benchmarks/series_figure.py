@@ -12,7 +12,7 @@ from stfuse.filling.tables import BASELINE
 from stfuse.plots import FAINT, INK, SOFT, WIDTH, colour_of, heading, marker_of, place, styled
 
 ACROSS = 4
-TOP, LEFT, NEXT, PANEL = 1.05, 1.25, 2.42, 2.1
+TOP, LEFT, NEXT, PANEL = 1.05, 1.25, 2.42, 1.95
 """Inches: above the first row, left of it, from panel to panel, width of a panel."""
 HEIGHT, ROW = 1.85, 2.65
 NOTE = (

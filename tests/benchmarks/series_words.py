@@ -26,7 +26,7 @@ ABOUT = {
     "same images",
     ("slovenia", "time"): "the same, 2017 by what was learned of 2015 and 2016",
     ("fields", "space"): "a field in Spain (2019) and one in Belgium (2022), each by the other",
-    ("bolivia", "space"): "one forest pixel of Landsat, cleared in the end; fifty draws, nothing to learn from",
+    ("bolivia", "draw"): "one forest pixel of Landsat, cleared in the end; fifty draws, nothing to learn from",
 }
 NOTES = """\
 Two thirds of each test series' values are hidden, the same ones for all methods; errors are those of the hidden values.
