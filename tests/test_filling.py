@@ -61,7 +61,7 @@ def test_every_pixel_is_filled_on_every_date_of_any_sensor(results: Path, name: 
     found = {str(date) for date in cube.dates["time"]}
     sensors = [FILLINGS[name]["fine"], *FILLINGS[name].get("aux", {}).values()]
     assert found <= dates(results, site, *sensors)
-    assert len(found) > (25 if len(sensors) > 1 else 7)
+    assert len(found) > (15 if len(sensors) > 1 else 4)
     ndvi, sigma = (cube.values[layer] for layer in LAYERS)
     assert ndvi.shape[1:] == (64, 64) and np.isfinite(ndvi).mean() > 0.99
     assert (np.isfinite(sigma) == np.isfinite(ndvi)).all() and np.nanmin(sigma) > 0 and np.nanmax(sigma) < 0.6
