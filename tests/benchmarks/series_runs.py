@@ -20,7 +20,7 @@ from stfuse.methods import load, make_params
 from stfuse.task import FloatArray, Task
 
 RADAR = "radar alone"
-NETWORK = {"hidden": 32, "depth": 1, "width": 64, "epochs": 30, "steps": 20, "batch": 64, "patch": 1, "patience": 8}
+NETWORK = {"hidden": 32, "depth": 1, "width": 64, "epochs": 16, "steps": 20, "batch": 64, "patch": 1, "patience": 6}
 NETWORK |= {"learning_rate": 2e-3}
 """A GRU for one core and few series; the paper's has 256 units and three layers, and learns from millions of them.
 Chosen on the training parcels of one fold of `flanders_10d`, where larger ones were no better."""
