@@ -16,7 +16,20 @@ WORKFLOW = ROOT / "workflow"
 SCRIPTS = WORKFLOW / "scripts"
 PACKAGE = SCRIPTS / "stfuse"
 METHODS = sorted(path for path in (PACKAGE / "methods").glob("*.py") if path.stem != "__init__")
-STAGES = ["simulated", "raw", "ard", "degraded", "model", "fused", "pixels", "scores", "series", "phenology", "figures", "report"]
+STAGES = [
+    "simulated",
+    "raw",
+    "ard",
+    "degraded",
+    "model",
+    "fused",
+    "pixels",
+    "scores",
+    "series",
+    "phenology",
+    "figures",
+    "report",
+]
 TOP = {
     *(".ci", ".git", ".github", ".gitignore", ".pre-commit-config.yaml"),
     *(

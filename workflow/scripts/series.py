@@ -76,9 +76,7 @@ def make_series(
     InputError
         If there is no image, one cannot be read or lacks a band, or a setting is unknown.
     """
-    if not fused and not observed:
-        cure = "lower `min_clear:` of the experiment or lengthen the site's period"
-        raise InputError(f"There is no image for the series {series}", cure)
+    _require_images([*fused, *observed], series)
     chosen = _settings(settings)
     pair = _vegetation_bands(bands, series)
     grid = site_grid(site["crs"], tuple(site["bounds"]), resolution)
@@ -112,6 +110,12 @@ def make_series(
                 noise += int((dense.flags & NOISE > 0).sum())
                 bar.update(dense.values[0].size)
     logger.info("noise %.2g", noise / (len(parts.dates) * height * width))
+
+
+def _require_images(images: list[Path], series: Path) -> None:
+    if not images:
+        cure = "lower `min_clear:` of the experiment or lengthen the site's period"
+        raise InputError(f"There is no image for the series {series}", cure)
 
 
 def _settings(settings: dict[str, Any] | None) -> SeriesSettings:

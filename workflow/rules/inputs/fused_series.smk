@@ -10,9 +10,7 @@ def asked_always(experiment):
 
 def series_cases(experiment, site, method):
     """The dates of a method's series at a site."""
-    found = with_aux(
-        experiment, site, method, planned("cases", asked_always(experiment), site, NEEDS[method])
-    )
+    found = with_aux(experiment, site, method, planned("cases", asked_always(experiment), site, NEEDS[method]))
     if not found:
         raise InputError(
             f"Method {method} can predict no date of experiment {experiment['name']} at site {site}",
