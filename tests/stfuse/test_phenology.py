@@ -133,3 +133,72 @@ def test_dates_do_not_depend_on_which_day_is_one():
 def test_settings_that_leave_the_fit_open_are_refused():
     with pytest.raises(ValueError, match="min_dates"):
         PhenologySettings(min_dates=6)
+
+
+FIRST, SECOND = (0.2, 0.6, 0.15, 85.0, 0.18, 150.0), (0.2, 0.45, 0.16, 240.0, 0.15, 310.0)
+
+
+def two_crops(days):
+    return double_logistic(days, FIRST) + double_logistic(days, SECOND) - 0.2
+
+
+def every_season(values, days, weights=None, **settings):
+    values = np.asarray(values, np.float32)
+    weights = np.ones_like(values) if weights is None else weights
+    return find_seasons(values, weights, days, PhenologySettings(**settings))
+
+
+def test_both_seasons_of_a_year_are_recovered_in_order():
+    days = np.arange(2.0, 366, 4)
+    found = every_season(two_crops(days), days)
+    for k, curve in enumerate((FIRST, SECOND)):
+        assert found[:6, k] == pytest.approx(curve, rel=1e-3)
+        assert found[6:12, k] == pytest.approx(transition_dates(curve), abs=0.05)
+    assert np.isnan(found[:, 2:]).all()
+
+
+def test_seasons_of_three_years_are_all_found():
+    days = np.arange(2.0, 3 * 365, 8)
+    values = 0.2 + sum(double_logistic(days, (0, 0.6, 0.1, 130 + y * 365, 0.1, 250 + y * 365)) for y in range(3))
+    found = every_season(values, days)
+    assert named(found, "t1")[:3] == pytest.approx([130, 495, 860], abs=1)
+    assert np.isnan(named(found, "t1")[3])
+    assert named(every_season(values, days, max_seasons=2), "t1").shape == (2,)
+
+
+def test_measures_are_those_of_the_curve():
+    found = seasons(double_logistic(DAYS, CORN))
+    dates = transition_dates(CORN)
+    fine = np.arange(0.0, 400, 0.01)
+    course = double_logistic(fine, CORN)
+    assert named(found, "length") == pytest.approx(dates[5] - dates[0], abs=0.1)
+    assert named(found, "integral") == pytest.approx(np.sum(course - 0.2) * 0.01, rel=2e-3)
+    assert named(found, "peak") == pytest.approx(fine[course.argmax()], abs=0.3)
+    assert named(found, "top") == pytest.approx(course.max(), abs=1e-3)
+
+
+def test_stated_errors_are_those_that_noise_makes():
+    rng = np.random.default_rng(5)
+    days = np.arange(2.0, 366, 5)
+    values = double_logistic(days, CORN)[:, None] + rng.normal(0, 0.02, (days.size, 400))
+    found = every_season(values, days, robust_rounds=0, misfit=1.0, noise=0.02)[:, 0]
+    spread, stated = found[6:12].std(axis=1), np.median(found[12:18], axis=1)
+    assert stated == pytest.approx(spread, rel=0.25)
+    doubled = every_season(values[:, :20], days, robust_rounds=0, misfit=2.0, noise=0.02)[12:18, 0]
+    assert doubled == pytest.approx(2 * found[12:18, :20], rel=1e-9)
+
+
+def test_fewer_values_make_less_certain_dates():
+    rng = np.random.default_rng(6)
+    days = np.arange(2.0, 366, 4)
+    values = double_logistic(days, CORN) + rng.normal(0, 0.02, days.size)
+    dense, sparse = (seasons(values[::n], days[::n])[12:18] for n in (1, 4))
+    assert (sparse > dense).all()
+
+
+def test_where_asked_cycles_are_looked_for_in_the_envelope():
+    days = np.arange(2.0, 366, 5)
+    values = double_logistic(days, (0.2, 0.6, 0.1, 100, 0.1, 290))
+    values[[34, 36, 38]] -= 0.5  # clouds that nobody masked
+    counts = [np.isfinite(named(every_season(values, days, divide=0.2, upper_envelope=e), "t1")).sum() for e in (0, 1)]
+    assert counts == [2, 1]

@@ -14,8 +14,6 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from stfuse.phenology.cycles import Cycles
-
 Float64Array = NDArray[np.float64]
 
 MAX_ROUNDS = 80
@@ -25,6 +23,8 @@ _WELL = 0.97  # share of the variance that ends the search: another start could 
 _SHORTEST = 10.0  # days from t1 to t2 at least
 _BEYOND = 30.0  # days before the cycle in which t1 is still sought, for crops that are green when the series starts
 _LOOSE = np.array([1.0, 1.0, 0.3, 60.0, 0.3, 60.0])  # what is known of the unknowns beforehand, one sigma
+_TURNS = 2  # times that each season is fitted anew to what the others leave
+_GOOD = 0.5  # share of its variance that a season's curve must explain to be taken from the others' values
 _KNOWN = 4.0  # values that the noise expected beforehand is worth beside the residuals
 _LOG2E, _LN2_HIGH, _LN2_LOW = 1.4426950408889634, 0.693147180369123816490, 1.90821492927058770002e-10
 _ROUNDER = 6755399441055744.0  # 1.5 * 2**52: added, it rounds to whole numbers and leaves them in the lowest bits
@@ -191,22 +191,35 @@ def _covariance(x, t, y, w, noise, rise, fall, out):  # type: ignore[no-untyped-
 
 
 @njit(cache=True)
-def _fit_season(t, y, w, cycle, steepest, rounds, noise, out, covariance):  # type: ignore[no-untyped-def]
-    """Fit one season's values from a start or several, then `rounds` times with Huber's weights."""
-    first, last, up, down, bottom, top = cycle[0], cycle[1], cycle[2], cycle[3], cycle[4], cycle[5]
+def _limits(cycle, steepest):  # type: ignore[no-untyped-def]
+    first, last = cycle[0], cycle[1]
     low = np.array([-1.0, 1e-3, 1e-2, first - _BEYOND, 1e-2, _SHORTEST])
-    high = np.array([1.0, 1.2, steepest, last, steepest, last - first + 2 * _BEYOND])
+    return low, np.array([1.0, 1.2, steepest, last, steepest, last - first + 2 * _BEYOND])
+
+
+@njit(cache=True)
+def _first_fit(t, y, w, cycle, steepest, x):  # type: ignore[no-untyped-def]
+    """Fit one season's values from a start or several; returns the share of the variance explained."""
+    up, down, bottom, top = cycle[2], cycle[3], cycle[4], cycle[5]
+    low, high = _limits(cycle, steepest)
     mean = (w * y).sum() / w.sum()
-    enough = (1.0 - _WELL) * 0.5 * (w * (y - mean) ** 2).sum()
-    x, least = np.empty(6), np.inf
+    total = max(0.5 * (w * (y - mean) ** 2).sum(), 1e-12)
+    least = np.inf
     for k in _STARTS:
         trial = np.array([bottom, top - bottom, k, up, k, down - up])
         trial = np.minimum(np.maximum(trial, low), high)
         cost = fit_curve(trial, t, y, w, low, high)
         if cost < least:
-            x, least = trial, cost
-        if least < enough:
+            x[:], least = trial, cost
+        if least < (1.0 - _WELL) * total:
             break
+    return 1.0 - least / total
+
+
+@njit(cache=True)
+def _last_fit(t, y, w, cycle, steepest, rounds, noise, x, out, covariance):  # type: ignore[no-untyped-def]
+    """Refit `rounds` times with Huber's weights and write what is known of the season."""
+    low, high = _limits(cycle, steepest)
     weights, rise, fall = w.copy(), np.empty(len(t)), np.empty(len(t))
     for _ in range(rounds):
         _reweigh(x, t, y, w, rise, fall, weights)
@@ -220,60 +233,43 @@ def _fit_season(t, y, w, cycle, steepest, rounds, noise, out, covariance):  # ty
     out[9], out[10], out[11] = 1.0 - missed / max(spread, 1e-12), t[0], t[-1]
 
 
-@njit(parallel=True, cache=True)
-def _fit_all(values, weights, days, cycles, least, steepest, rounds, noise, out, spread):  # type: ignore[no-untyped-def]
-    for p in prange(len(values)):
-        for s in range(cycles.shape[1]):
-            if math.isnan(cycles[p, s].sum()):
+@njit(cache=True)
+def _without_others(t, y, xs, explained, s):  # type: ignore[no-untyped-def]
+    """Values less what the other seasons' curves, where they are good, add to the base."""
+    left, rise, fall = y.copy(), np.empty(len(t)), np.empty(len(t))
+    for o in range(len(xs)):
+        if o != s and explained[o] > _GOOD:
+            _logistics(xs[o], t, rise, fall)
+            left -= xs[o, 1] * (rise - fall)
+    return left
+
+
+@njit(cache=True)
+def _fit_series(y, w, days, cycles, least, steepest, rounds, noise, out, covariance):  # type: ignore[no-untyped-def]
+    """Fit the seasons of one series: each alone, then each to what the others leave."""
+    most = len(cycles)
+    xs, explained = np.zeros((most, 6)), np.full(most, -1.0)
+    used = np.zeros((most, len(days)), np.bool_)
+    for s in range(most):
+        used[s] = (days >= cycles[s, 0]) & (days <= cycles[s, 1]) & (w > 0.0) & np.isfinite(y)
+        if not math.isnan(cycles[s].sum()) and used[s].sum() >= least:
+            explained[s] = max(_first_fit(days[used[s]], y[used[s]], w[used[s]], cycles[s], steepest, xs[s]), 0.0)
+    for turn in range(_TURNS + 1 if (explained >= 0.0).sum() > 1 else 1):
+        for s in range(most):
+            if explained[s] < 0.0:
                 continue
-            used = (days >= cycles[p, s, 0]) & (days <= cycles[p, s, 1]) & (weights[p] > 0.0) & np.isfinite(values[p])
-            if used.sum() >= least:
-                t, y, w = days[used], values[p][used], weights[p][used]
-                _fit_season(t, y, w, cycles[p, s], steepest, rounds, noise, out[p, s], spread[p, s])
+            t, own = days[used[s]], w[used[s]]
+            left = _without_others(t, y[used[s]], xs, explained, s)
+            if turn < _TURNS and (explained >= 0.0).sum() > 1:
+                low, high = _limits(cycles[s], steepest)
+                fit_curve(xs[s], t, left, own, low, high)
+            else:
+                _last_fit(t, left, own, cycles[s], steepest, rounds, noise, xs[s], out[s], covariance[s])
 
 
-FIT_NAMES = ("base", "amplitude", "k1", "t1", "k2", "t2", "rmse", "n", "gap", "explained", "first", "last")
-
-
-def fit_seasons(
-    values: Float64Array,
-    weights: Float64Array,
-    days: Float64Array,
-    cycles: Cycles,
-    min_dates: int,
-    steepest: float,
-    rounds: int,
-    noise: float,
-) -> tuple[dict[str, Float64Array], Float64Array]:
-    """Fit a double logistic to the values within each cycle of every series.
-
-    Parameters
-    ----------
-    values, weights : ndarray, shape (series, time), float64
-        NDVI (NaN = unknown) and weights (0 = left out).
-    days : ndarray, shape (time,), float64
-    cycles : Cycles
-        Days between which the values count, and where the fit starts.
-    min_dates : int
-        Fewer values are not fitted.
-    steepest : float
-        Upper bound of k1 and k2, per day.
-    rounds : int
-        Refits with Huber's weights.
-    noise : float
-        NDVI: error to expect of a value of weight 1, one sigma.
-
-    Returns
-    -------
-    fit : dict of str to ndarray, shape (series, season), float64
-        By `FIT_NAMES`: the curve, weighted residual RMSE, number of values, longest time without one, share of
-        the variance explained, first and last day with a value. NaN where there is no cycle or too few values.
-    covariance : ndarray, shape (series, season, 6, 6), float64
-        Of base, amplitude, k1, t1, k2 and t2.
-    """
-    asked = np.stack([cycles.first, cycles.last, cycles.rise, cycles.fall, cycles.bottom, cycles.top], axis=-1)
-    out = np.full((*asked.shape[:2], len(FIT_NAMES)), np.nan)
-    covariance = np.full((*asked.shape[:2], 6, 6), np.nan)
-    flat = (np.ascontiguousarray(a, np.float64) for a in (values, weights, days, asked))
-    _fit_all(*flat, min_dates, steepest, rounds, noise, out, covariance)
-    return dict(zip(FIT_NAMES, np.moveaxis(out, -1, 0), strict=True)), covariance
+@njit(parallel=True, cache=True)
+def fit_all(values, weights, days, cycles, least, steepest, rounds, noise, out, spread):  # type: ignore[no-untyped-def]
+    """Write what `stfuse.phenology.fits.fit_seasons` returns to `out` and `spread`."""
+    for p in prange(len(values)):
+        if not math.isnan(cycles[p, 0, 0]):
+            _fit_series(values[p], weights[p], days, cycles[p], least, steepest, rounds, noise, out[p], spread[p])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stfuse.phenology.cycles import find_cycles
 from stfuse.phenology.events import CUT, EVENT_NAMES, EventSettings, find_events
-from stfuse.phenology.leastsquares import fit_seasons
+from stfuse.phenology.fits import fit_seasons
 from stfuse.phenology.logistic import CURVE_NAMES, DATE_NAMES, season_peaks, transition_dates, transition_errors
 from stfuse.series import SeriesSettings, to_steps
 from stfuse.smoothing import filter_matrix, upper_envelope
