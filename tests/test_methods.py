@@ -28,6 +28,8 @@ ANEW = [p.stem for p in FILES if read_needs(p).samples == "target"]  # trained f
 QUICK = {"epochs": 1, "steps": 2, "batch": 2, "patch": 16, "features": 8, "growth": 8}
 QUICK |= {"levels": 2, "context": 4}
 QUICK |= {"lstm_epochs": 1, "lstm_steps": 2, "lstm_batch": 8, "hidden": 8, "width": 8}
+# After two steps a network is sound only if it adds to something that is.
+QUICK |= {"residual": True}
 DATES = ("2018-03-01", "2018-05-01", "2018-06-30", "2018-09-01")
 MONTHLY = tuple(f"2018-{month:02}-10" for month in range(1, 11))
 AUX_BANDS = {"pan": ("pan",), "sar": ("vv", "vh")}
