@@ -250,7 +250,7 @@ def write_lines(root: Path) -> Path:
 
 def write_curves(root: Path, seed: int = 0) -> dict[str, Path]:
     """Loss curves of two networks, and the empty one of a closed-form method."""
-    from scripts.model import CURVE
+    from stfuse.learning.curves import CURVE
 
     rng = np.random.default_rng(seed)
     found = {}
