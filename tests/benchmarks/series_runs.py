@@ -66,6 +66,8 @@ ENTRIES = [
     Entry("gru_optical", "gru", {"inputs": "optical_only"}, network=True),
     Entry("gru_backscatter", "gru", {"inputs": "ndvi_backscatter"}, radar=True, network=True),
     Entry("gru", "gru", {"inputs": "ndvi_fusion"}, radar=True, network=True),
+    Entry("gru_optical_added", "gru", {"inputs": "optical_only", "residual": True}, network=True),
+    Entry("gru_added", "gru", {"inputs": "ndvi_fusion", "residual": True}, radar=True, network=True),
 ]
 
 
