@@ -17,8 +17,8 @@ TOP, LEFT, NEXT, PANEL = 1.2, 1.4, 2.38, 1.92
 HEIGHT, ROW = 2.1, 2.9
 NOTE = (
     "Two thirds of the values of test series hidden; what learns has seen other parcels, ground or years. Above: mean "
-    "absolute error of all hidden values, the line is linear interpolation (temporal); more than 2.2 times that stands at the edge. Below: by days to the nearest "
-    "kept value, classes of 100 values and more."
+    "absolute error of all hidden values, the line is linear interpolation (temporal); more than 2.2 times that stands "
+    "at the edge. Below: by days to the nearest kept value, classes of 100 values and more."
 )
 
 
