@@ -1,6 +1,7 @@
 """The scripts of gap experiments on small series in files: nothing scored is learned from, nothing hidden is seen."""
 
 import csv
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -101,6 +102,22 @@ def test_what_is_scored_is_neither_learned_from_nor_calibrated_on(sample, store,
     # That ground does count where nobody scores it.
     assert learned(tmp_path / "all", other, PROCESS)[2].read_text() != of_one[2].read_text()
     assert read_meta(of_one[0])["scenes"][0]["held_out"] is True
+
+
+def test_a_checkpoint_belongs_to_the_data_set_that_it_learned_from(sample, tmp_path, monkeypatch):
+    store, belongs = tmp_path / "pixels/gaps/here.zarr", []
+
+    def begun(folder, belongs_, minutes):
+        belongs.append(belongs_)
+        return nullcontext()
+
+    monkeypatch.setattr("stfuse.learning.fitting.resuming", begun)
+    write_pixels(store, sample, LATTICE)
+    for _ in range(2):
+        learned(tmp_path, store, TEMPORAL)
+    write_pixels(store, sample, LATTICE)
+    learned(tmp_path, store, TEMPORAL)
+    assert belongs[0] == belongs[1] != belongs[2]
 
 
 def test_what_calibrates_is_not_learned_from(sample, store, tmp_path):

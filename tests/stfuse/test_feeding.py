@@ -9,6 +9,7 @@ from stfuse.filling.feeding import Drawing
 from stfuse.filling.labels import from_label
 from stfuse.filling.opening import LIMITS, SeriesBlocks, open_sequences
 from stfuse.filling.stack import stack
+from stfuse.filling.trials import Masked
 from stfuse.learning.plan import Plan
 
 NAN = np.nan
@@ -87,6 +88,30 @@ def test_held_out_ground_is_neither_drawn_nor_part_of_the_scaling():
     spoilt = replace(sample.task.fine, values=np.where(held, values + 0.1, values).astype(np.float32))
     again, _, _ = batches([replace(sample, task=replace(sample.task, fine=spoilt))])
     assert_alike(whole, again)
+
+
+@pytest.mark.parametrize("inputs", ["ndvi_fusion", "ndvi_backscatter"])
+def test_radar_of_ground_that_calibrates_or_is_scored_is_no_part_of_the_scaling(inputs):
+    """`Masked` hides its optical values alone."""
+    sample, learn = make_series((12, 12), days=200), np.ones((12, 12), bool)
+    learn[:, 6:] = False
+
+    def drawn(away):
+        def lift(series):
+            return replace(series, values=np.where(learn, series.values, series.values + np.float32(away)))
+
+        aux = {"sar": lift(sample.task.aux["sar"])}
+        task = replace(sample.task, coarse=lift(sample.task.coarse), aux=aux)
+        return batches([Masked(replace(sample, task=task), learn)], replace(BOTH, inputs=inputs))
+
+    (first, held, feed), (again, held_again, other) = drawn(0.0), drawn(0.5)
+    np.testing.assert_array_equal(feed.scaling.in_mean, other.scaling.in_mean)
+    np.testing.assert_array_equal(feed.scaling.in_scale, other.scaling.in_scale)
+    assert_alike(first, again)
+    assert_alike(held, held_again)
+    radar = sample.task.coarse.values if inputs == "ndvi_fusion" else sample.task.aux["sar"].values[:, :1]
+    free = np.isin(np.arange(144), feed._train[0]).reshape(12, 12)
+    assert feed.scaling.in_mean[1] == pytest.approx(radar[:, 0, free].mean(), rel=1e-5)
 
 
 def test_two_thirds_are_hidden_anew_in_each_step():

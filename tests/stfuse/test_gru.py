@@ -8,7 +8,7 @@ from factory import days
 from small_series import BEGIN, make_series, true_ndvi, without_radar
 from small_trainings import assert_same, column
 from stfuse.errors import InputError
-from stfuse.filling.hiding import hide
+from stfuse.filling.trials import trials
 from stfuse.learning import loop as loops
 from stfuse.learning.resuming import resuming
 from stfuse.methods import gru, load, make_params
@@ -83,16 +83,39 @@ def test_the_untrained_network_interpolates():
 
 
 def test_a_hidden_value_does_not_reach_the_prediction():
-    sample = make_series((6, 6), days=300, seed=4)
+    sample, state = make_series((6, 6), days=300, seed=4), trained()
+
+    def found(values):
+        shown = replace(sample, task=with_values(sample, values))
+        (trial,) = trials(shown, lambda task: gru.predict(task, state, params()), 2 / 3, np.ones((6, 6), bool), 0)
+        return trial
+
     values = sample.task.fine.values
-    hidden = hide(np.isfinite(values), 2 / 3, np.random.default_rng(0))
-    state = trained()
-    first = gru.predict(with_values(sample, np.where(hidden, np.nan, values)), state, params())
-    other = np.where(hidden, values + 0.3, values)
-    again = gru.predict(with_values(sample, np.where(hidden, np.nan, other)), state, params())
-    np.testing.assert_array_equal(first, again)
-    seen = gru.predict(with_values(sample, values), state, params())
-    assert not np.array_equal(first, seen)  # shown, they count
+    first = found(values)
+    hidden = np.zeros(values.shape, bool)
+    hidden[first.when, 0, first.row, first.column] = True
+    again = found(np.where(hidden, values + 0.3, values))
+    np.testing.assert_array_equal(first.predicted, again.predicted)
+    assert not np.array_equal(first.observed, again.observed)
+    seen = found(np.where(hidden, values, values + 0.3))
+    assert not np.array_equal(first.predicted, seen.predicted)  # what is kept counts
+
+
+@pytest.mark.parametrize(("inputs", "apart"), [("ndvi_fusion", (0.01, 0.02)), ("optical_only", (0.02, 0.035))])
+def test_a_days_answer_hardly_depends_on_what_else_is_asked_for(inputs, apart):
+    """Apart by at most so much on the mean, of all images' days and of all days."""
+    p = params(inputs=inputs, hidden=16, depth=1, epochs=8, steps=15, learning_rate=1e-2, batch=32)
+    state, sample = gru.fit([make_series((24, 24))], p, 0), make_series((6, 8), seed=9)
+    optical = sample.dates
+
+    def found(dates):
+        return gru.predict(replace(sample.task, dates=dates), state, p)
+
+    alone = np.concatenate([found(day) for day in optical[:, None]])
+    daily = found(BEGIN + np.arange(365))[(optical - BEGIN).astype(int)]
+    clouds = np.isnan(sample.task.fine.values)
+    for together, most in zip((found(optical), daily), apart, strict=True):
+        assert 0 < np.abs(together - alone)[clouds].mean() < most
 
 
 def test_a_pixel_is_predicted_alike_whatever_lies_beside_it():

@@ -14,6 +14,7 @@ from small_series import make_series, true_ndvi, without_radar
 from stfuse.errors import TooLittleError
 from stfuse.filling.drawing import columns_of, drawn_windows
 from stfuse.filling.hiding import hide
+from stfuse.filling.trials import Trial, trials
 from stfuse.filling.weekly import WINDOW, Weeks, features, weekly_mean, weeks_of
 from stfuse.methods.hgbrt import Params, fit, predict, rows_of, trees_of, walk
 from stfuse.state import load_state, save_state
@@ -37,9 +38,8 @@ def of_one(
     return Task(series(optical), series(radar), 1.0, THURSDAY + np.array(wanted))
 
 
-def hidden_from(task: Task, hidden: np.ndarray, values: FloatArray | None = None) -> Task:
-    own = task.fine.values if values is None else values
-    return replace(task, fine=replace(task.fine, values=np.where(hidden, NAN, own).astype(np.float32)))
+def hidden_from(task: Task, hidden: np.ndarray) -> Task:
+    return replace(task, fine=replace(task.fine, values=np.where(hidden, NAN, task.fine.values)))
 
 
 def test_weeks_begin_on_thursdays_and_their_values_are_means() -> None:
@@ -108,11 +108,21 @@ def test_labels_are_hidden_values_and_no_feature_knows_them() -> None:
 def test_a_hidden_value_cannot_be_seen_by_what_is_predicted() -> None:
     sample = make_series((8, 8), days=300)
     state = fit([make_series((12, 12), days=300, seed=1)], Params(rows=3000), 0)
-    hidden = hide(np.isfinite(sample.task.fine.values), 2 / 3, np.random.default_rng(0))
-    altered = np.where(hidden, sample.task.fine.values + 0.3, sample.task.fine.values)
-    found, again = (predict(hidden_from(sample.task, hidden, v), state, Params()) for v in (None, altered))
-    np.testing.assert_array_equal(found, again)
-    assert np.abs(predict(hidden_from(sample.task, ~hidden), state, Params()) - found).max() > 0.01
+    values = sample.task.fine.values
+
+    def found(values: FloatArray) -> Trial:
+        shown = replace(sample, task=replace(sample.task, fine=replace(sample.task.fine, values=values)))
+        (trial,) = trials(shown, lambda task: predict(task, state, Params()), 2 / 3, np.ones((8, 8), bool), 0)
+        return trial
+
+    first = found(values)
+    hidden = np.zeros(values.shape, bool)
+    hidden[first.when, 0, first.row, first.column] = True
+    again = found(np.where(hidden, values + np.float32(0.3), values))
+    np.testing.assert_array_equal(first.predicted, again.predicted)
+    assert not np.array_equal(first.observed, again.observed)
+    kept = found(np.where(hidden, values, values + np.float32(0.3)))
+    assert np.abs(kept.predicted - first.predicted).max() > 0.01
 
 
 def test_radar_helps_where_it_is_and_is_not_needed() -> None:

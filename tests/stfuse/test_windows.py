@@ -35,6 +35,15 @@ def test_days_without_images_are_asked_for_in_turns():
     axis = np.datetime64("2021-01-01") + np.arange(180)
     images = np.arange(180) % 6 == 0
     found = series_windows(axis, images, np.ones(180, bool), 6)
-    assert len(found) == 5  # 150 days without images, five days apart
-    assert all(not images[w.wanted].any() for w in found[1:]) and images[found[0].wanted].sum() == 30
+    assert len(found) == 13  # 150 days without images, fifteen days apart
     assert series_windows(axis, images, np.zeros(180, bool), 6) == []
+
+
+def test_all_days_take_turns_but_no_turn_is_empty():
+    """Days with an image as well: under a cloud it tells a series nothing."""
+    axis = np.datetime64("2021-01-01") + np.arange(0, 180, 5)
+    every = np.ones(len(axis), bool)
+    assert [w.wanted.tolist() for w in series_windows(axis, every, every, 6)] == [[*range(k, 36, 3)] for k in range(3)]
+    for count in (1, 2):
+        found = series_windows(axis, every, np.arange(36) < count, 6)
+        assert [w.wanted.tolist() for w in found] == [[k] for k in range(count)]

@@ -72,7 +72,8 @@ def train(
     samples = [Masked(store, part == LEARN) for store, part in zip(stores, parts, strict=True)]
     learning = module.NEEDS.samples != "none"
     checkpoints = state.with_suffix(".checkpoint")
-    described = [[str(place["store"]), place["scored"], until] for place in places]
+    # Of a folder, a fingerprint sees the name alone; this file is written anew with the data set.
+    described = [[str(Path(place["store"]) / "zarr.json"), place["scored"], until] for place in places]
     learned = learn_from(samples if learning else [], described, method, bands, variable, seed, checkpoints, minutes)
     write_curve(curve, learned)
     scenes = [_scene(store, place, until) for store, place in zip(stores, places, strict=True)] if learning else []

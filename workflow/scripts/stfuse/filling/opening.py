@@ -202,7 +202,8 @@ class SeriesBlocks:
             days = [np.where(there, turn[:, k : k + 1], np.float32(np.nan)) for k in range(2)]
             images = [*series.values, *days]
             usable = free & (np.isfinite(series.values[0]).sum(axis=0) >= LEAST_VALUES)
-            moments = Moments.of(images, np.broadcast_to(free, series.values.shape[1:]))
+            # Not all free ground: samples hide the optical values alone where others calibrate and score.
+            moments = Moments.of(images, np.broadcast_to(usable, series.values.shape[1:]))
             return moments, np.flatnonzero(usable).astype(np.int32)
 
         # disable=None: no bar where nobody watches.

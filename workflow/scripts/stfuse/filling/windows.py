@@ -27,9 +27,14 @@ PIXELS: Final = 8192
 AT_ONCE: Final = 512
 """Sequences that go through the network together."""
 
-SPACING: Final = 5
-"""Days between steps at which nothing is known, on average: a training has no more of them, since its labels lie on
-days with images. Asked for every day of a year, a network is asked several times."""
+ROUNDS: Final = 3
+"""Into which the days asked for are dealt out, each round asked for on its own, with all that is known. What is asked
+for is a step of every series, blank under a cloud, whereas a training drops steps with neither input nor label. Small
+series asked for every fifth day have an MAE of 0.055 with one round, 0.044 with three, and 0.042 day by day."""
+
+SPACING: Final = 15
+"""Days between the steps of a round on which no series has an image, on average, at the least: as far apart as three
+rounds leave images of every fifth day. With 5, a whole year asked for has an MAE of 0.067 there, with 15 of 0.047."""
 
 DAY: Final = np.timedelta64(1, "D")
 
@@ -69,7 +74,7 @@ def series_windows(
     Returns
     -------
     list of SeriesWindow
-        Of one part of the axis several, where more days without images are wanted than a training shows.
+        Of one part of the axis several, among which the days that are wanted in it are dealt out.
     """
     if not wanted.any():
         return []
@@ -81,10 +86,10 @@ def series_windows(
     day = ((days - days[0]) / DAY).astype(np.int64)
     middle = first + (min(length, span) - 1) / 2
     nearest = np.abs(day[:, None] - middle).argmin(axis=1)
-    extra = np.flatnonzero(wanted & ~images)
-    rounds = max(1, math.ceil(len(extra) * SPACING / span))
+    asked, extra = np.flatnonzero(wanted), int((wanted & ~images).sum())
+    rounds = min(len(asked), max(ROUNDS, math.ceil(extra * SPACING / span)))
     turn = np.zeros(len(days), np.int64)
-    turn[extra] = np.arange(len(extra)) % rounds
+    turn[asked] = np.arange(len(asked)) % rounds
     found = []
     for k, begin in enumerate(first):
         steps = slice(int(np.searchsorted(day, begin)), int(np.searchsorted(day, begin + length)))
