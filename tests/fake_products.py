@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 
 from stfuse.cube import Layer, write_cube
 from stfuse.grid import degrade, ndvi, regrid, site_grid
-from stfuse.phenology.logistic import CURVE_NAMES, double_logistic, transition_dates
+from stfuse.phenology.logistic import CURVE_NAMES, double_logistic, season_peaks, transition_dates
 from stfuse.phenology.seasons import SEASON_NAMES
 from stfuse.phenology.transitions import season_table
 from stfuse.raster import write_image
@@ -162,6 +162,7 @@ def write_phenology(world: World, root: Path, seed: int = 0) -> dict[str, dict[s
         seasons[:6, 1:] = world.curves[1:].T
         seasons[6:12, 1:] = true.T + rng.normal(0, error, true.T.shape)
         seasons[12:] = 0.02
+        seasons[SEASON_NAMES.index("peak"), 1:] = season_peaks(world.curves[1:])
         image = seasons[:, world.fields] + rng.normal(0, error / 2, (len(SEASON_NAMES), *world.fields.shape))
         base = root / f"phenology/mosaic_product/mosaic/{source}"
         found["images"][source], found["tables"][source] = base / "seed0.tif", base / "seed0.csv"

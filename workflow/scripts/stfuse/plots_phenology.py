@@ -14,6 +14,7 @@ from matplotlib.image import AxesImage
 from odc.geo.geobox import GeoBox
 
 from stfuse.phenology.logistic import DATE_NAMES
+from stfuse.phenology.scores import CATCH, match_seasons
 from stfuse.plots import (
     FAINT,
     INK,
@@ -136,8 +137,8 @@ def phenology_figure(
 
 def _error_row(figure: Figure, errors: Mapping[str, Mapping[str, FloatArray]], top: float, high: float) -> None:
     """One panel of errors per transition date, all on one scale."""
-    words = "Errors of the fields' dates against the known truth: found - true, negative = too early. "
-    words += "Bar: median. Numbers: mean |error|, fields with a date."
+    words = "Errors of the dates of the fields' seasons against the known truth: found - true, negative = too early. "
+    words += "Bar: median. Numbers: mean |error|, seasons with a date."
     figure.text(0.1 / WIDTH, 1 - top / figure.get_figheight(), words, size=8.5, color=SOFT, va="top")
     reach = max(symmetric([e for found in errors.values() for e in found.values()], 99), 2.0)
     wide = (WIDTH - 1.2 - 0.2 - (len(errors) - 1) * 0.2) / len(errors)
@@ -147,22 +148,20 @@ def _error_row(figure: Figure, errors: Mapping[str, Mapping[str, FloatArray]], t
 
 
 def field_errors(found: pd.DataFrame, known: pd.DataFrame) -> dict[str, FloatArray]:
-    """Found minus true dates per field, in days; of several true seasons the nearest one counts.
+    """Found minus true dates per field and season, in days; seasons stand for each other as in the scores.
 
     Parameters
     ----------
     found : DataFrame
-        A row per field: field and `DATE_NAMES` as numbers of days, NaN = not found.
+        A row per field and season: field and `DATE_NAMES` as numbers of days, NaN = not found.
     known : DataFrame
         A row per field and season, see `stfuse.phenology.transitions.true_dates`.
 
     Returns
     -------
-    mapping of date to ndarray, shape (field,), float32
-        Fields of `known`, ascending; NaN = not found, or no such date in the truth.
+    mapping of date to ndarray, shape (season,), float32
+        Rows of `known` other than catch crops; NaN = not found, or no such date in the truth.
     """
-    both = known.merge(found[["field", *DATE_NAMES]], on="field", how="left", suffixes=("_known", ""))
-    errors = pd.DataFrame({name: both[name] - both[f"{name}_known"] for name in DATE_NAMES})
-    far = errors.abs().mean(axis=1).fillna(np.inf)
-    nearest = far.groupby(both["field"]).idxmin()
-    return {name: errors.loc[nearest, name].to_numpy(np.float32) for name in DATE_NAMES}
+    asked = known["season"] != CATCH if "season" in known else np.ones(len(known), bool)
+    errors = match_seasons(found, known)[0][list(DATE_NAMES)] - known[list(DATE_NAMES)]
+    return {name: errors.loc[asked, name].to_numpy(np.float32) for name in DATE_NAMES}

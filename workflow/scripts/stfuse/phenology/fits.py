@@ -36,7 +36,7 @@ def fit_seasons(
     cycles : Cycles
         Days between which the values count, and where the fit starts.
     min_dates : int
-        Fewer values are not fitted.
+        Fewer values seen (of a weight of 0.1 or more, others only fill gaps) are not fitted.
     steepest : float
         Upper bound of k1 and k2, per day.
     rounds : int
@@ -47,8 +47,8 @@ def fit_seasons(
     Returns
     -------
     fit : dict of str to ndarray, shape (series, season), float64
-        By `FIT_NAMES`: the curve, weighted residual RMSE, number of values, longest time without one, share of
-        the variance explained, first and last day with a value. NaN where there is no cycle or too few values.
+        By `FIT_NAMES`: the curve, weighted residual RMSE, number of values seen, longest time without one, share
+        of the variance explained, first and last day with a value. NaN where there is no cycle or too few values.
     covariance : ndarray, shape (series, season, 6, 6), float64
         Of base, amplitude, k1, t1, k2 and t2.
     """

@@ -25,6 +25,7 @@ _BEYOND = 30.0  # days before the cycle in which t1 is still sought, for crops t
 _LOOSE = np.array([1.0, 1.0, 0.3, 60.0, 0.3, 60.0])  # what is known of the unknowns beforehand, one sigma
 _TURNS = 1  # times that each season is fitted anew to what the others leave
 _GOOD = 0.5  # share of its variance that a season's curve must explain to be taken from the others' values
+_SEEN = 0.1  # weight from which a value counts as seen; what only fills a gap comes to some hundredths
 _KNOWN = 4.0  # values that the noise expected beforehand is worth beside the residuals
 _LOG2E, _LN2_HIGH, _LN2_LOW = 1.4426950408889634, 0.693147180369123816490, 1.90821492927058770002e-10
 _ROUNDER = 6755399441055744.0  # 1.5 * 2**52: added, it rounds to whole numbers and leaves them in the lowest bits
@@ -156,11 +157,16 @@ def fit_curve(x, t, y, w, low, high):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _reweigh(x, t, y, w, rise, fall, out):  # type: ignore[no-untyped-def]
-    """Huber's weights: residuals beyond 1.5 robust standard deviations count less, in inverse proportion."""
+    """Huber's weights: residuals beyond 1.5 robust standard deviations count less, in inverse proportion.
+
+    The residuals are those of weight 1, `sqrt(w)` times the plain ones, and the deviation is that of the values seen:
+    however many filled values lie near the curve, seen ones must not look far away beside them.
+    """
     _logistics(x, t, rise, fall)
-    away = np.abs(y - x[0] - x[1] * (rise - fall))
+    away, seen = np.sqrt(w) * np.abs(y - x[0] - x[1] * (rise - fall)), w >= _SEEN
+    typical = np.median(away[seen]) if seen.any() else np.median(away)
     # NDVI is not known better than to about 0.01: a perfect fit must not throw out its worst value.
-    limit = 1.5 * max(1.4826 * np.median(away), 0.01)
+    limit = 1.5 * max(1.4826 * typical, 0.01)
     for i in range(len(t)):
         out[i] = w[i] * min(1.0, limit / max(away[i], 1e-12))
 
@@ -169,14 +175,15 @@ def _reweigh(x, t, y, w, rise, fall, out):  # type: ignore[no-untyped-def]
 def _covariance(x, t, y, w, noise, rise, fall, out):  # type: ignore[no-untyped-def]
     """Write the covariance of base, amplitude, k1, t1, k2, t2: variance of the residuals times (J'WJ)^-1.
 
-    The noise expected beforehand counts as `_KNOWN` more residuals, so that few values do not prove themselves
-    exact; unknowns that the values leave open are known to `_LOOSE`.
+    A value counts as many residuals as it weighs, so that many filled ones do not prove the seen ones exact. The noise
+    expected beforehand counts as `_KNOWN` more, so that few values do not prove themselves exact; unknowns that the
+    values leave open are known to `_LOOSE`.
     """
     normal, right, rows = np.empty((6, 6)), np.empty(6), np.empty((8, len(t)))
     _logistics(x, t, rise, fall)
     _normal_equations(x, t, y, w, rise, fall, rows, normal, right)
     variance = 2.0 * _cost_of(x, y, w, rise, fall) + _KNOWN * noise**2
-    variance /= max((w > 0.0).sum() - 6.0, 0.0) + _KNOWN
+    variance /= max(np.minimum(w, 1.0).sum() - 6.0, 0.0) + _KNOWN
     step, factor, free, unit = np.empty(6), np.empty((6, 6)), np.ones(6, np.bool_), np.zeros(6)
     for m in range(6):
         normal[m, m] += variance / _LOOSE[m] ** 2
@@ -229,7 +236,9 @@ def _last_fit(t, y, w, cycle, steepest, rounds, noise, x, out, covariance):  # t
     missed = 2.0 * _cost_of(x, y, weights, rise, fall) / weights.sum()
     spread = (weights * (y - mean) ** 2).sum() / weights.sum()
     out[:5], out[5] = x[:5], x[3] + x[5]
-    out[6], out[7], out[8] = math.sqrt(missed), len(t), np.diff(t).max()
+    seen = t[w >= _SEEN]
+    out[6], out[7] = math.sqrt(missed), len(seen)
+    out[8] = np.diff(seen).max() if len(seen) > 1 else np.nan
     out[9], out[10], out[11] = 1.0 - missed / max(spread, 1e-12), t[0], t[-1]
 
 
@@ -252,7 +261,7 @@ def _fit_series(y, w, days, cycles, least, steepest, rounds, noise, out, covaria
     used = np.zeros((most, len(days)), np.bool_)
     for s in range(most):
         used[s] = (days >= cycles[s, 0]) & (days <= cycles[s, 1]) & (w > 0.0) & np.isfinite(y)
-        if not math.isnan(cycles[s].sum()) and used[s].sum() >= least:
+        if not math.isnan(cycles[s].sum()) and (used[s] & (w >= _SEEN)).sum() >= least:
             explained[s] = max(_first_fit(days[used[s]], y[used[s]], w[used[s]], cycles[s], steepest, xs[s]), 0.0)
     for turn in range(_TURNS + 1 if (explained >= 0.0).sum() > 1 else 1):
         for s in range(most):

@@ -32,7 +32,10 @@ _NINETY = 1.645  # sigmas that hold 90 % of a normal distribution
 
 
 def match(costs: Float64Array, most: float) -> list[tuple[int, int]]:
-    """Pair rows and columns one to one, as many as cost `most` at most, with the least total cost.
+    """Pair rows and columns one to one with the least total cost, where what stays unpaired costs `most`.
+
+    Pairs that cost more are none. Two poor pairs do not replace a good one: of truths on days 140 and 150 and finds
+    on 149 and 159, one event was found a day off and one was missed, not both nine days off.
 
     Parameters
     ----------
@@ -42,8 +45,8 @@ def match(costs: Float64Array, most: float) -> list[tuple[int, int]]:
     possible = np.isfinite(costs) & (costs <= most)
     if not possible.any():
         return []
-    # A pair that is possible is worth more than all costs together, so that no pair is given up for a better one.
-    priced = np.where(possible, costs - (most + 1) * (min(costs.shape) + 1), 0.0)
+    # A trifle more than `most`, so that a pair that costs just as much is still better than none.
+    priced = np.where(possible, costs - most * (1 + 1e-9), 0.0)
     rows, columns = linear_sum_assignment(priced)
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if possible[r, c]]
 
@@ -169,9 +172,11 @@ def event_scores(
     Returns
     -------
     DataFrame
-        Labels, kind and class (or ``all``), n_true, n_found, n_right, recall, precision (of what was found as that
-        kind, whatever it really was; NaN for kinds that are not told apart), median_days, bias_days, within90, and
-        kind_right (share of those found that were told as the kind they are: cuts as cuts, all others as harvests).
+        Labels, kind and class (or ``all``), n_true, n_found (told as that kind), n_right (true events found), recall,
+        precision (NaN for kinds that are not told apart), median_days, bias_days and within90 of the right ones, and
+        kind_right (share of all true events with a found one that were told as the kind they are). In the rows of one
+        kind only what was told as it is is right: cuts as cuts, all others as harvests; so a harvest found at a
+        tillage counts for the precision of harvests, but for the recall of tillages.
     """
     rows = []
     shown = truth[truth["drop"] >= min_drop].reset_index(drop=True)
@@ -183,8 +188,9 @@ def event_scores(
         rest = table.drop(index=table.index[list(pairs.values())])
         excused = rest.index[list(_pairs(rest, faint).values())]
         counted = table.drop(index=excused)
-        right = counted.index.isin(table.index[list(pairs.values())])
         found = table.reindex([pairs.get(i, len(table)) for i in range(len(shown))])
+        agreed = found.index[found["kind"].to_numpy() == _told_apart(shown)]
+        right = {True: counted.index.isin(list(pairs.values())), False: counted.index.isin(agreed)}
         of_class = counted["field"].map(by_field).to_numpy(str)
         for kind in (ALL, *sorted(shown["kind"].unique())):
             for name in (ALL, *sorted(shown["class"].astype(str).unique())):
@@ -192,7 +198,8 @@ def event_scores(
                 told = ((counted["kind"] == kind) | (kind == ALL)) & ((of_class == name) | (name == ALL))
                 if mine.any() or told.any():
                     where = {**labels, "kind": kind, "class": name}
-                    rows.append({**where, **_told(shown[mine], found[mine.to_numpy()], right[told.to_numpy()], kind)})
+                    of_told = right[kind == ALL][told.to_numpy()]
+                    rows.append({**where, **_told(shown[mine], found[mine.to_numpy()], of_told, kind)})
     return pd.DataFrame(rows)
 
 
@@ -206,11 +213,17 @@ def _pairs(table: pd.DataFrame, truth: pd.DataFrame) -> Mapping[int, int]:
     return out
 
 
+def _told_apart(true: pd.DataFrame) -> NDArray[np.object_]:
+    """The kinds that finders can tell: cuts, and harvests for all others."""
+    return np.where(true["kind"] == KINDS[CUT], KINDS[CUT], KINDS[HARVEST]).astype(object)
+
+
 def _told(true: pd.DataFrame, found: pd.DataFrame, right: NDArray[np.bool_], kind: str) -> dict[str, float]:
-    seen = found["kind"].notna().to_numpy()
+    paired = found["kind"].notna().to_numpy()
+    agrees = found["kind"].to_numpy() == _told_apart(true)
+    seen = paired if kind == ALL else paired & agrees
     errors = (found["day"].to_numpy(np.float64) - true["day"].to_numpy(np.float64))[seen]
     spread = _spread(errors, errors / found["error_days"].to_numpy(np.float64)[seen])
-    named = np.where(true["kind"] == KINDS[CUT], KINDS[CUT], KINDS[HARVEST])[seen]
     tells = kind in (ALL, *KINDS.values())
     return {
         "n_true": len(true),
@@ -219,5 +232,5 @@ def _told(true: pd.DataFrame, found: pd.DataFrame, right: NDArray[np.bool_], kin
         "recall": float(seen.mean()) if len(true) else np.nan,
         "precision": float(right.mean()) if tells and len(right) else np.nan,
         **{name: spread[name] for name in ("median_days", "bias_days", "within90")},
-        "kind_right": float((found["kind"].to_numpy()[seen] == named).mean()) if seen.any() else np.nan,
+        "kind_right": float(agrees[paired].mean()) if paired.any() else np.nan,
     }

@@ -25,7 +25,11 @@ SEASON_NAMES = (*CURVE_NAMES, *DATE_NAMES, *ERROR_NAMES, *MEASURE_NAMES)
 """What `find_seasons` returns of every season: the curve (its amplitude is the season's), the transition dates and one
 sigma of each in days; `length` from the first date to the last, in days; `integral`, the area between curve and base
 over all time, in NDVI days; `peak`, the day of the highest value, and `top`, that value; the weighted residual `rmse`,
-the number `n` of values, the longest time without one (`gap`, days), and the share of the variance `explained`.
+the number `n` of values seen (of a weight of 0.1 or more: what only fills gaps is not counted), the longest time
+without one (`gap`, days), and the share of the variance `explained`.
+
+date5 and date6 are of a curve that does not see the first `STUBBLE` days after a harvest: of a crop harvested ripe,
+those of the crop had it stood; of one cut green, about those days. The harvest's own day is in the events' table.
 """
 
 STUBBLE = 20.0
@@ -43,7 +47,7 @@ class PhenologySettings:
     min_amplitude : float
         NDVI. A cycle that rises less is no season: water, buildings, evergreens get no dates.
     min_dates : int
-        Values a season needs; fewer leave the six unknowns open.
+        Values seen (of a weight of 0.1 or more) that a season needs; fewer leave the six unknowns open.
     min_explained : float
         Share of the season's variance that the curve must explain, 0..1.
     divide : float
