@@ -3,6 +3,7 @@
 import csv
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -238,7 +239,7 @@ def test_every_date_of_any_sensor_is_filled_with_an_uncertainty(files, store, sa
     seen = np.zeros(ndvi.shape, bool)
     seen[observed] = np.isfinite(sample.task.fine.values[:, 0])
     assert np.nanmax(sigma[seen]) == np.nanmin(sigma) < np.nanmean(sigma[~seen])
-    monkeypatch.setattr(filling, "SIDE", 16)
+    monkeypatch.setattr(filling, "window_side", lambda sample: 16)
     filling.fill(files, PROCESS, BANDS, "ndvi", state, errors, tmp_path / "windows.nc", threads=2)
     windows = read_cube(tmp_path / "windows.nc", ["ndvi", "uncertainty"])
     for name, values in cube.values.items():
@@ -261,3 +262,35 @@ def test_dates_left_out_are_shown_beside_what_was_observed(files, store, sample,
     error = np.abs(row.values["ndvi"] - row.values["observed"])
     # Near the observation, and yet not it.
     assert 0.005 < np.nanmedian(error) < 0.1
+
+
+def test_dates_that_were_learned_from_are_neither_shown_nor_predicted_from(files, store, sample, tmp_path):
+    until = "2021-05-31"
+    state, _, errors = learned(tmp_path, store, PROCESS, until=until)
+    show = {"strip": {"side": 12, "dates": 4}}
+    # As if nothing had been seen before the cut.
+    new = files | {"fine": [path for path in files["fine"] if Path(path).stem > until]}
+    found = []
+    for name, given in (("all", files), ("new", new)):
+        out = [tmp_path / f"{name}_{what}.nc" for what in ("left_out", "strip")]
+        leave_dates_out(given, show, PROCESS, BANDS, "ndvi", state, errors, *out, after=until)
+        found.append([read_cube(path, ["observed", "ndvi", "uncertainty"]) for path in out])
+    for cube, same in zip(*found, strict=True):
+        dates = cube.dates["time"]
+        assert len(dates) >= 4 and (dates > np.datetime64(until)).all()
+        for name, values in cube.values.items():
+            np.testing.assert_array_equal(values, same.values[name])
+    late = np.isfinite(sample.task.fine.values[:, 0, 18]).any(axis=1) & (sample.task.fine.dates > np.datetime64(until))
+    np.testing.assert_array_equal(found[0][0].dates["time"], sample.task.fine.dates[late])
+
+
+def test_windows_are_smaller_the_more_images_a_series_has():
+    def side(dates):
+        images = [f"{date}.tif" for date in range(dates)]
+        given = {"dates": images, "fine": images, "aux": {"sar": images}, "aux_bands": {"sar": ["vv", "vh"]}}
+        return filling.window_side(given)
+
+    assert side(1) == side(300) == 256 and side(100_000) == 64
+    sides = {dates: side(dates) for dates in range(300, 6000, 50)}
+    assert [*sides.values()] == sorted(sides.values(), reverse=True) and {*sides.values()} == {256, 192, 128, 64}
+    assert all(side == 64 or 4 * dates * side**2 <= filling.MOST for dates, side in sides.items())

@@ -29,6 +29,14 @@ SITES = {
     name: {"name": name, "sensors": ["s2", "s1", "coarser", "crops"], "reference": "s2"} for name in ("a", "b", "c")
 } | {"bare": {"name": "bare", "sensors": ["s2"], "reference": "s2"}}
 
+NEEDS = {
+    "interpolated": Needs(references="bracketing", coarse=False, fills=True),
+    "learned": Needs(references="all", coarse=False, samples="series", fills=True),
+    "radar": Needs(references="none", coarse=False, aux=("sar",), samples="pairs"),
+    "fused": Needs(),
+}
+OF_GUIDES = NEEDS | {"net": NEEDS["radar"], "nearest": Needs(references="nearest", pairs=True)}
+
 
 def image(**changes: Any) -> dict[str, Any]:
     """The experiment of the guide: it learns at c and predicts everywhere."""
@@ -44,7 +52,7 @@ def filling(**changes: Any) -> dict[str, Any]:
 
 
 def check(changes: dict[str, Any], of_guide: dict[str, Any]) -> None:
-    check_filling(filling(**changes), SITES, SENSORS, {"guide": image(**of_guide)})
+    check_filling(filling(**changes), SITES, SENSORS, {"guide": image(**of_guide)}, OF_GUIDES)
 
 
 def test_what_fits_passes() -> None:
@@ -85,8 +93,10 @@ def test_what_does_not_fit_is_refused(changes: dict[str, Any], of_guide: dict[st
     [
         ({}, {"train_sites": ["b", "c"]}, "b"),
         ({}, {"train_sites": ["a", "b"]}, "a, b"),
-        # Not an unseen place for the filling either, which is scored on ground of it that is held out.
-        ({"train_sites": ["b"]}, {"train_sites": ["b"]}, None),
+        # What the filling holds out of its own ground to be scored, the guide has learned from.
+        ({"train_sites": ["b"]}, {"train_sites": ["b"]}, "b"),
+        ({"train_sites": ["b"]}, {"train_sites": ["b"], "train_until": "2020-06-30"}, "b"),
+        ({"train_sites": ["b"]}, {"train_sites": ["c"]}, None),
         ({"train_sites": ["a", "b"], "train_until": "2020-06-30"}, {"train_sites": ["a"]}, "a"),
         (
             {"train_sites": ["a", "b"], "train_until": "2020-06-30"},
@@ -111,6 +121,14 @@ def test_a_guide_that_learned_from_what_is_hidden_is_refused(
         check(changes, of_guide)
 
 
+@pytest.mark.parametrize("method", ["nearest", "interpolated"])
+def test_a_guide_that_sees_the_images_with_the_hidden_values_is_refused(method: str) -> None:
+    guides = {"sar": {"experiment": "guide", "method": method}}
+    words = f"{method} predicts from fine images.*Cure: take a method that sees no optical image, such as unet_sar"
+    with pytest.raises(InputError, match=words):
+        check({"guides": guides}, {"methods": ["net", method]})
+
+
 def test_a_radar_may_be_coarse_but_is_never_predicted() -> None:
     check_experiment(image(), SITES, SENSORS)
     for changes in ({"protocol": "reduced"}, {"fine": "s1", "coarse": "s2"}):
@@ -118,14 +136,6 @@ def test_a_radar_may_be_coarse_but_is_never_predicted() -> None:
             check_experiment(image(**changes), SITES, SENSORS)
     with pytest.raises(InputError, match="maps of classes"):
         require_series(filling(aux={"sar": "crops"}), SENSORS)
-
-
-NEEDS = {
-    "interpolated": Needs(references="bracketing", coarse=False, fills=True),
-    "learned": Needs(references="all", coarse=False, samples="series", fills=True),
-    "radar": Needs(references="none", coarse=False, aux=("sar",), samples="pairs"),
-    "fused": Needs(),
-}
 
 
 def test_methods_run_where_they_can() -> None:

@@ -102,10 +102,8 @@ for experiment in EXPERIMENTS.values():
     experiment["methods"] = methods_of(experiment, NEEDS)
 for filling in FILLINGS.values():
     require_series(filling, SENSORS)
-    check_filling(filling, SITES, SENSORS, EXPERIMENTS)
+    check_filling(filling, SITES, SENSORS, EXPERIMENTS, NEEDS)
     filling["methods"] = methods_of(filling, NEEDS)
-for experiment in EXPERIMENTS.values():
-    check_filled(experiment, FILLINGS)
 
 
 def any_of(names):
@@ -126,3 +124,7 @@ wildcard_constraints:
 
 
 include: "inputs/common.smk"
+
+
+for experiment in EXPERIMENTS.values():
+    check_filled(experiment, FILLINGS, {name: seeds(name) for name in METHODS})

@@ -60,6 +60,7 @@ rule fill_left_out:
         code=code_with_method("fused_left_out"),
         sample=filled_from,
         show=shown,
+        after=last_learned,
         method=method_entry,
         bands=experiment_bands,
         variable=variable,

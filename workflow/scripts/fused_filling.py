@@ -24,8 +24,21 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SIDE = 256
-"""Pixels a side of what is in memory at a time: with 300 dates of four series half a gigabyte."""
+SIDE, LEAST = 256, 64
+"""Pixels a side of what is in memory at a time, at most and at least."""
+
+MOST = 80_000_000
+"""Values of a window in the images and the predictions of all dates, as far as `LEAST` allows: with 300 dates of four
+series half a gigabyte."""
+
+
+def window_side(sample: dict[str, Any]) -> int:
+    """Pixels a side of the windows of a sample, by its number of dates; see `stfuse.filling.files.SeriesFiles`."""
+    # What is filled, and a guide, whose dates are among those that are filled.
+    images = len(sample["dates"]) * (1 + len(sample.get("guides", {}))) + len(sample["fine"])
+    images += sum(len(paths) * len(sample["aux_bands"][name]) for name, paths in sample.get("aux", {}).items())
+    side = math.isqrt(MOST // max(images, 1)) // LEAST * LEAST
+    return min(SIDE, max(LEAST, side))
 
 
 def fill(
@@ -90,7 +103,7 @@ def fill(
             cube.put(window, {"ndvi": values[0], "uncertainty": values[1]})
 
         at_a_time = 1 if module.NEEDS.gpu else threads
-        each_tile(put, filled, scene, module.halo(params), SIDE, at_a_time, method["name"])
+        each_tile(put, filled, scene, module.halo(params), window_side(sample), at_a_time, method["name"])
     seconds, series = time.perf_counter() - start, math.prod(scene.grid.shape)
     logger.info(
         "%s filled %d series of %d dates in %.1f s, %.3g series a second",

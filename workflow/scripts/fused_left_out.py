@@ -9,7 +9,7 @@ import numpy as np
 from stfuse.cube import Layer, write_cube
 from stfuse.filling.calibration import Errors, read_errors
 from stfuse.filling.files import SeriesFiles
-from stfuse.filling.leftout import consecutive, leave_out, row_window, strip_window
+from stfuse.filling.leftout import consecutive, later, leave_out, row_window, strip_window
 from stfuse.filling.trials import Fill, filler
 from stfuse.job import job
 from stfuse.methods import load, make_params
@@ -30,6 +30,7 @@ def leave_dates_out(
     errors: Path,
     left_out: Path,
     strip: Path,
+    after: str | None = None,
 ) -> None:
     """Leave out one optical date after the other and predict it from what lies around (Rossberg and Schmitt, V-B).
 
@@ -43,6 +44,8 @@ def leave_dates_out(
     left_out, strip : path
         Cubes to write, of one row and of a window, on the optical dates: ``observed``, ``ndvi`` (predicted without that
         date), ``uncertainty``.
+    after : str, optional
+        Dates up to this one (ISO) are neither shown nor predicted from, as in the scores: the method learned from them.
 
     Raises
     ------
@@ -57,7 +60,7 @@ def leave_dates_out(
     attrs = origin(method, asdict(params), state)
     height, width = scene.grid.shape
     row, window = row_window((height, width), show), strip_window((height, width), show)
-    of_row, of_window = scene.crop(row), scene.crop(window)
+    of_row, of_window = (later(scene.crop(part), after) for part in (row, window))
     seen = np.isfinite(of_row.fine.values).any(axis=(1, 2, 3))
     _write(left_out, of_row, row, np.flatnonzero(seen), fill, known, scene, attrs)
     _write(strip, of_window, window, consecutive(of_window.fine, show), fill, known, scene, attrs)
@@ -95,4 +98,5 @@ if __name__ == "__main__":
             errors=Path(snakemake.input.errors),
             left_out=Path(snakemake.output.left_out),
             strip=Path(snakemake.output.strip),
+            after=snakemake.params.after,
         )

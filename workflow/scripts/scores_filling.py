@@ -100,7 +100,8 @@ def _known(path: Path, sample: PixelStore, bands: Sequence[str], variable: str) 
     """The truth of a simulated site on the sample's dates and pixels."""
     (row, column), step, resolution = sample.offset, sample.lattice, abs(sample.site_grid.resolution.x)
     images = (read_truth(path, date, bands, variable, resolution)[0] for date in sample.dates)
-    values = np.stack([image[row::step, column::step] for image in images])
+    # Copied, or each would keep the image that it is a part of.
+    values = np.stack([image[row::step, column::step].copy() for image in images])
     return lambda when, rows, columns: values[when, rows, columns]
 
 

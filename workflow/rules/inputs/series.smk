@@ -52,7 +52,8 @@ def filled_cube(experiment, site):
     filled = experiment.get("filled")
     if not filled or site not in FILLINGS[filled["experiment"]]["sites"]:
         return []
-    return [f"results/fused/{filled['experiment']}/{site}/{filled['method']}/seed{filled.get('seed', 0)}.nc"]
+    seed = filled.get("seed", seeds(filled["method"])[0])
+    return [f"results/fused/{filled['experiment']}/{site}/{filled['method']}/seed{seed}.nc"]
 
 
 def series_filled(wildcards):
@@ -83,19 +84,26 @@ def fine_resolution(wildcards):
     return resolution(EXPERIMENTS[wildcards.experiment]["fine"])
 
 
+def vegetation_bands(wildcards):
+    """Red and the near infrared of an experiment, the narrow one first; nothing without both."""
+    bands = EXPERIMENTS[wildcards.experiment]["bands"]
+    infrared = [band for band in ("nir08", "nir") if band in bands]
+    return ["red", infrared[0]] if "red" in bands and infrared else []
+
+
 def series_settings(wildcards):
     """The settings of smoothing and interpolation."""
     return config["series"]
 
 
 def series_threads(wildcards):
-    """Two threads on a small site; more on a large one."""
-    return 2 if megapixels(wildcards) < 4 else 8
+    """Few: images are read faster than curves are made of them, which numba does on all of them."""
+    return 2 if megapixels(wildcards) < 4 else 3
 
 
-def series_memory(wildcards, input, attempt):
-    """Megabytes: libraries, and one block of all dates, whatever the site's size."""
-    return attempt * (1500 + 2 * len(input))
+def series_memory(wildcards, input, threads, attempt):
+    """Megabytes: libraries, and of every image a block of 512 x 512 pixels for each thread and two that wait."""
+    return attempt * int(2500 + 1.1 * (threads + 2) * len(input))
 
 
 def series_runtime(wildcards, attempt):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from stfuse.checks import Entry, learned_at, require_bands, require_sensors, require_split
 from stfuse.errors import InputError
+from stfuse.needs import Needs
 
 __all__ = ["check_filled", "check_filling"]
 
 
 def check_filling(
-    filling: Entry, sites: Mapping[str, Entry], sensors: Mapping[str, Entry], experiments: Mapping[str, Entry]
+    filling: Entry,
+    sites: Mapping[str, Entry],
+    sensors: Mapping[str, Entry],
+    experiments: Mapping[str, Entry],
+    needs: Mapping[str, Needs],
 ) -> None:
     """Refuse a gap experiment that its sites, sensors or guides cannot serve.
 
@@ -19,12 +24,15 @@ def check_filling(
     ----------
     experiments : mapping
         The image experiments of the same studies, their methods known, by name.
+    needs : mapping
+        What each configured method needs.
 
     Raises
     ------
     InputError
         If a sensor is not at a site, NDVI cannot be made of the bands, a guide's experiment is not there, does not
-        predict NDVI of all sites in pixels of the same size or lacks the method, or learned from what is hidden.
+        predict NDVI of all sites in pixels of the same size or lacks the method, or learned from what is
+        hidden or sees it.
     """
     where = f"config/experiments/{filling['name']}.yaml"
     require_sensors(filling, {filling["fine"], *filling["aux"].values()}, sites, sensors)
@@ -45,6 +53,11 @@ def check_filling(
         if guide["method"] not in other["methods"]:
             known = ", ".join(other["methods"])
             raise InputError(f"{said}: {other['name']} does not run {guide['method']}", f"choose from {known}")
+        if needs[guide["method"]].references != "none":
+            raise InputError(
+                f"{said}: {guide['method']} predicts from fine images, and so from the values that are hidden here",
+                "take a method that sees no optical image, such as unet_sar",
+            )
         absent = sorted({*filling["sites"], *learned_at(filling)} - set(other["sites"]))
         if absent:
             raise InputError(
@@ -58,11 +71,10 @@ def check_filling(
 def _refuse_told(filling: Entry, other: Entry, said: str) -> None:
     """Refuse a guide that learned from images of sites where its series' values are hidden to be predicted."""
     told = set(filling["sites"]) & set(learned_at(other))
-    if "train_until" in filling:
-        if other.get("train_until", "9999-12-31") <= filling["train_until"]:
-            return
-    else:
-        told -= set(learned_at(filling))  # no unseen places for the filling either
+    # A gap experiment without a last day holds out blocks of the ground that it learns at; a network of images has seen
+    # them all.
+    if "train_until" in filling and other.get("train_until", "9999-12-31") <= filling["train_until"]:
+        return
     if told:
         raise InputError(
             f"{said}: {other['name']} learned from images of {', '.join(sorted(told))} whose values are hidden here",
@@ -70,18 +82,20 @@ def _refuse_told(filling: Entry, other: Entry, said: str) -> None:
         )
 
 
-def check_filled(experiment: Entry, fillings: Mapping[str, Entry]) -> None:
+def check_filled(experiment: Entry, fillings: Mapping[str, Entry], seeds: Mapping[str, Sequence[int]]) -> None:
     """Refuse a product experiment whose series would be joined by filled values that nothing makes.
 
     Parameters
     ----------
     fillings : mapping
         The gap experiments of the same studies, their methods known, by name.
+    seeds : mapping
+        The seeds that each method runs with.
 
     Raises
     ------
     InputError
-        If the gap experiment is not there, has another fine sensor, lacks the method, or shares no site.
+        If the gap experiment is not there, has another fine sensor, lacks the method or its seed, or shares no site.
     """
     if "filled" not in experiment:
         return
@@ -97,6 +111,12 @@ def check_filled(experiment: Entry, fillings: Mapping[str, Entry]) -> None:
     if filled["method"] not in other["methods"]:
         known = ", ".join(other["methods"])
         raise InputError(f"{said}: {other['name']} does not run {filled['method']}", f"choose from {known}")
+    known_seeds = seeds[filled["method"]]
+    if "seed" in filled and filled["seed"] not in known_seeds:
+        raise InputError(
+            f"{said}: {filled['method']} does not run with seed {filled['seed']}",
+            f"choose from {', '.join(map(str, known_seeds))}, or leave `seed:` out for the first of them",
+        )
     if not set(experiment["sites"]) & set(other["sites"]):
         raise InputError(
             f"{said}: {other['name']} has none of its sites", "add one to the `sites:` of the gap experiment"

@@ -14,7 +14,7 @@ from stfuse.filling.calibration import Errors, uncertainty
 from stfuse.filling.trials import Fill, between, gaps_of
 from stfuse.task import FloatArray, Series, Task, Window
 
-__all__ = ["consecutive", "leave_out", "row_window", "strip_window"]
+__all__ = ["consecutive", "later", "leave_out", "row_window", "strip_window"]
 
 AROUND: Final = 90
 """Days before and after a date that a method is shown: half a year, the longest sequence of the GRU."""
@@ -62,6 +62,20 @@ def consecutive(fine: Series, show: Mapping[str, Any]) -> NDArray[np.intp]:
     partly = (clear[usable] >= PARTLY[0]) & (clear[usable] <= PARTLY[1])
     first = int(np.argmax(np.convolve(partly, np.ones(count), "valid")))
     return usable[first : first + count]
+
+
+def later(task: Task, after: str | None) -> Task:
+    """The images of a task that were taken after a date (ISO), as `stfuse.filling.pixels.PixelStore` shows series."""
+    if after is None:
+        return task
+    day = np.datetime64(after)
+
+    def cut(series: Series) -> Series:
+        new = series.dates > day
+        return Series(series.values[new], series.dates[new], series.bands, series.grid)
+
+    aux = {name: cut(series) for name, series in task.aux.items()}
+    return replace(task, fine=cut(task.fine), coarse=cut(task.coarse), aux=aux)
 
 
 def leave_out(task: Task, chosen: NDArray[np.intp], fill: Fill, errors: Errors) -> tuple[FloatArray, FloatArray]:
