@@ -175,6 +175,20 @@ def test_measures_are_those_of_the_curve():
     assert named(found, "integral") == pytest.approx(np.sum(course - 0.2) * 0.01, rel=2e-3)
     assert named(found, "peak") == pytest.approx(fine[course.argmax()], abs=0.3)
     assert named(found, "top") == pytest.approx(course.max(), abs=1e-3)
+    assert named(found, "height") == pytest.approx(course.max() - 0.2, abs=1e-3)
+
+
+def test_height_is_what_the_season_rises_where_its_limbs_overlap():
+    days = np.arange(2.0, 366, 4)
+    low, wide = (0.2, 1.1, 0.02, 160.0, 0.02, 200.0), double_logistic(days, (0, 0.35, 0.2, 290, 0.2, 340))
+    course = double_logistic(days, low)
+    rise = course.max() - 0.2
+    found = seasons(course, days)
+    assert rise < 0.3
+    assert named(found, "height") == pytest.approx(rise, abs=0.02)
+    assert named(found, "amplitude") > 2 * rise
+    # The other season is higher although the amplitude of its curve is less.
+    assert named(seasons(course + wide, days), "t1") > 250
 
 
 def test_stated_errors_are_those_that_noise_makes():

@@ -28,7 +28,7 @@ RARE = 0.01
 
 
 def draw_seasons(main: Path, seasons: Sequence[Path], fields: Path, year: int, title: str, png: Path) -> None:
-    """Draw the dates, length, amplitude and uncertainty of each pixel's main season, and its seasons by time.
+    """Draw the dates, length, height and uncertainty of each pixel's main season, and its seasons by time.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def draw_seasons(main: Path, seasons: Sequence[Path], fields: Path, year: int, t
     InputError
         If an image cannot be read or the fields lie on another grid.
     """
-    names = [*DATE_NAMES, "length", "amplitude", "date1_error", "date6_error"]
+    names = [*DATE_NAMES, "length", "height", "date1_error", "date6_error"]
     values, grid = _read(main, names)
     found, shown = dict(zip(names, values, strict=True)), grid
     numbered = read_stored(fields)[0].astype(np.int32)
@@ -56,8 +56,8 @@ def draw_seasons(main: Path, seasons: Sequence[Path], fields: Path, year: int, t
     stride = _stride(whole_grid)
     numbered = numbered[::stride, ::stride]
     dates = [Layer(DATE_WORDS[name], found[name], "date") for name in DATE_NAMES]
-    measures = [Layer("length", found["length"], "days"), Layer("amplitude", found["amplitude"], "ndvi")]
-    by_time = [_read(path, ["date1", "peak", "date6", "amplitude"])[0] for path in seasons]
+    measures = [Layer("length", found["length"], "days"), Layer("height", found["height"], "ndvi")]
+    by_time = [_read(path, ["date1", "peak", "date6", "height"])[0] for path in seasons]
     count: FloatArray = np.stack([np.isfinite(layers[3]) for layers in by_time]).sum(axis=0).astype(np.float32)
     errors = [Layer(f"{DATE_WORDS[name]}: 1 sigma", found[f"{name}_error"], "days") for name in ("date1", "date6")]
     rows = {
@@ -65,7 +65,7 @@ def draw_seasons(main: Path, seasons: Sequence[Path], fields: Path, year: int, t
         "": [*dates[3:], measures[1]],
         "how sure": [*errors, Layer("seasons found", count, "count")],
     }
-    words = (("starts", "date"), ("peak", "date"), ("ends", "date"), ("amplitude", "ndvi"))
+    words = (("starts", "date"), ("peak", "date"), ("ends", "date"), ("height", "ndvi"))
     for k, layers in enumerate(by_time, 1):
         if np.isfinite(layers[3]).mean() >= RARE:
             rows[f"season {k}"] = [Layer(w, v, kind) for (w, kind), v in zip(words, layers, strict=True)]

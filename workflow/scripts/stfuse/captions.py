@@ -26,7 +26,7 @@ CAPTIONS = {
     ),
     "seasons": (
         "Seasons of every pixel, from the series of {detail}",
-        "Six dates, length and amplitude of each pixel's largest season, how sure its first and last date are, and its "
+        "Six dates, length and height of each pixel's largest season, how sure its first and last date are, and its "
         "seasons in the order of time. Lines are the borders of fields.",
     ),
     "phenology": (

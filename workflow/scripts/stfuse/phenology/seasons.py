@@ -20,13 +20,14 @@ from stfuse.task import FloatArray
 Float64Array = NDArray[np.float64]
 
 ERROR_NAMES = tuple(f"{name}_error" for name in DATE_NAMES)
-MEASURE_NAMES = ("length", "integral", "peak", "top", "rmse", "n", "gap", "explained")
+MEASURE_NAMES = ("length", "integral", "peak", "top", "height", "rmse", "n", "gap", "explained")
 SEASON_NAMES = (*CURVE_NAMES, *DATE_NAMES, *ERROR_NAMES, *MEASURE_NAMES)
-"""What `find_seasons` returns of every season: the curve (its amplitude is the season's), the transition dates and one
-sigma of each in days; `length` from the first date to the last, in days; `integral`, the area between curve and base
-over all time, in NDVI days; `peak`, the day of the highest value, and `top`, that value; the weighted residual `rmse`,
-the number `n` of values seen (of a weight of 0.1 or more: what only fills gaps is not counted), the longest time
-without one (`gap`, days), and the share of the variance `explained`.
+"""What `find_seasons` returns of every season: the curve, the transition dates and one sigma of each in days; `length`
+from the first date to the last, in days; `integral`, the area between curve and base over all time, in NDVI days;
+`peak`, the day of the highest value, and `top`, that value; `height`, top less base (where the limbs overlap, the curve
+never rises by its amplitude); the weighted residual `rmse`, the number `n` of values seen (of a weight of 0.1 or more:
+what only fills gaps is not counted), the longest time without one (`gap`, days), and the share of the variance
+`explained`.
 
 date5 and date6 are of a curve that does not see the first `STUBBLE` days after a harvest: of a crop harvested ripe,
 those of the crop had it stood; of one cut green, about those days. The harvest's own day is in the events' table.
@@ -45,7 +46,7 @@ class PhenologySettings:
     max_seasons, max_events : int
         Of a series; should there be more, the largest are kept.
     min_amplitude : float
-        NDVI. A cycle that rises less is no season: water, buildings, evergreens get no dates.
+        NDVI. A cycle whose height is less is no season: water, buildings, evergreens get no dates.
     min_dates : int
         Values seen (of a weight of 0.1 or more) that a season needs; fewer leave the six unknowns open.
     min_explained : float
@@ -184,13 +185,15 @@ def find_seasons(
     fit, covariance = fit_seasons(flat, trust, days, cycles, *limits)
     curves = np.stack([fit[name] for name in CURVE_NAMES], axis=-1)
     dates = transition_dates(curves)
-    dates[(fit["explained"] < settings.min_explained) | (fit["amplitude"] < settings.min_amplitude)] = np.nan
+    peaks = season_peaks(curves)
+    tops = _heights(curves, peaks)
+    heights = tops - fit["base"]
+    dates[(fit["explained"] < settings.min_explained) | (heights < settings.min_amplitude)] = np.nan
     # A date before the first or after the last value is the model's word alone.
     dates[(dates < fit["first"][..., None]) | (dates > fit["last"][..., None])] = np.nan
     errors = settings.misfit * transition_errors(curves, dates, covariance)
-    peaks = season_peaks(curves)
     integral = fit["amplitude"] * (fit["t2"] - fit["t1"])  # what the area between two logistics comes to
-    measures = [dates[..., 5] - dates[..., 0], integral, peaks, _heights(curves, peaks)]
+    measures = [dates[..., 5] - dates[..., 0], integral, peaks, tops, heights]
     measures += [fit[name] for name in ("rmse", "n", "gap", "explained")]
     found = np.concatenate([curves, dates, errors, np.stack(measures, axis=-1)], axis=-1)
     return found.transpose(2, 1, 0).reshape(len(SEASON_NAMES), settings.max_seasons, *values.shape[1:])
@@ -218,7 +221,7 @@ def _heights(curves: Float64Array, days: Float64Array) -> Float64Array:
 
 
 def main_seasons(seasons: Float64Array) -> Float64Array:
-    """The season of largest amplitude of every series, seasons whose middles both are known first.
+    """The highest season of every series, seasons whose middles both are known first.
 
     Parameters
     ----------
@@ -229,6 +232,6 @@ def main_seasons(seasons: Float64Array) -> Float64Array:
     number : ndarray of int64, shape (...)
         Place among the seasons; 0 where there is none at all.
     """
-    size = np.nan_to_num(seasons[SEASON_NAMES.index("amplitude")])
+    size = np.nan_to_num(seasons[SEASON_NAMES.index("height")])
     whole = np.isfinite(seasons[SEASON_NAMES.index("date2")] + seasons[SEASON_NAMES.index("date5")])
     return np.asarray(np.argmax(size + 2.0 * whole, axis=0))
