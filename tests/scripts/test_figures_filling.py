@@ -221,6 +221,11 @@ def test_the_report_says_what_was_learned_where() -> None:
     assert "not scored" in filling_words(fake.FILLING | {"train_sites": fake.FILLING["sites"]})
     assert "until 2020-06-30" in filling_words(fake.FILLING | {"train_until": "2020-06-30"})
     assert "67 % of the values" in filling_words(fake.FILLING)
+    partly = filling_words(fake.FILLING | {"train_sites": ["other", "patch"]})
+    assert "at other places (other), and at patch on ground that is not scored" in partly
+    guides = {"sar": {"experiment": "sar_ndvi", "method": "unet_sar"}}
+    assert "from the others and from sar_ndvi." in filling_words(fake.FILLING | {"aux": {}, "guides": guides})
+    assert "from the others. " in filling_words(fake.FILLING | {"aux": {}})
 
 
 def test_every_picture_and_table_has_its_words() -> None:

@@ -25,7 +25,7 @@ from stfuse.filling.calibration import (
     uncertainty,
     write_errors,
 )
-from stfuse.filling.trials import gaps_of
+from stfuse.filling.trials import gaps_of, trials
 from stfuse.methods import temporal
 from stfuse.task import FloatArray, Task
 
@@ -132,11 +132,20 @@ def test_a_bin_of_few_values_has_what_its_neighbours_have() -> None:
 
 def test_the_stated_uncertainty_holds_as_often_as_it_says() -> None:
     """Linear interpolation on series with noise: calibrated on one sample, held against another."""
-    of = calibrate([(make_series((24, 24), seed=1), np.ones((24, 24), bool))], interpolated, 2 / 3)
-    other = calibrate([(make_series((24, 24), seed=2), np.ones((24, 24), bool))], interpolated, 2 / 3)
-    assert of.n.sum() > 5000
-    wide = of.n > 300
-    np.testing.assert_allclose(of.rmse[wide], other.rmse[wide], rtol=0.35)
+    everywhere = np.ones((24, 24), bool)
+    of = calibrate([(make_series((24, 24), seed=1), everywhere)], interpolated, 2 / 3)
+    (trial,) = trials(make_series((24, 24), seed=2), interpolated, 2 / 3, everywhere, 7)
+    error = trial.predicted - trial.observed
+    sigma = uncertainty(trial.gap, of)
+    given = np.isfinite(error) & np.isfinite(sigma)
+    assert given.sum() > 5000
+    for shortest, longest in ((0, np.inf), (0, 5), (5, 14), (14, np.inf)):
+        these = given & (trial.gap > shortest) & (trial.gap <= longest)
+        ratio = np.abs(error[these]) / sigma[these]
+        # Errors of lines have longer tails than the normal distribution's, and so more within one sigma than 68 %.
+        assert 0.68 < float((ratio <= 1).mean()) < 0.85
+        assert 0.87 < float((ratio <= 1.645).mean()) < 0.95
+        assert float(np.sqrt(np.mean(ratio**2))) == pytest.approx(1, abs=0.25)
 
 
 def test_tables_come_back_as_they_were_and_others_are_refused(tmp_path: Path) -> None:

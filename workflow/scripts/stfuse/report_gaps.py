@@ -31,14 +31,19 @@ DAYS = {name: f"{name.replace('>=', '≥')} days" for name in GAP_CLASSES}
 def filling_words(filling: Mapping[str, Any]) -> str:
     """What a gap experiment does, for a reader who does not know the protocol."""
     fine, share = filling["fine"], 100 * float(filling["hidden"])
-    others = listed([*filling["aux"].values()])
+    # Guides may be all that a method sees of radar.
+    others = listed([*filling["aux"].values()] or [guide["experiment"] for guide in filling.get("guides", {}).values()])
     by = f" and from {others}" if others else ""
-    learned = [site for site in filling["train_sites"] if site not in filling["sites"]]
+    elsewhere = [site for site in filling["train_sites"] if site not in filling["sites"]]
+    here = [site for site in filling["sites"] if site in filling["train_sites"]]
     words = f"{share:.0f} % of the values that {fine} saw of a pixel are hidden, and filled from the others{by}. "
     if filling.get("train_until"):
         return words + f"Methods learn from dates until {filling['train_until']}; only later dates are scored."
-    if learned and not set(filling["sites"]) & set(filling["train_sites"]):
-        return words + f"Methods learn at other places: {listed(learned)}."
+    if elsewhere and here:
+        both = f"at other places ({listed(elsewhere)}), and at {listed(here)} on ground that is not scored"
+        return words + f"Methods learn {both}."
+    if elsewhere:
+        return words + f"Methods learn at other places: {listed(elsewhere)}."
     return words + "Methods learn at the same places, on ground that is not scored."
 
 
