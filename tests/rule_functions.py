@@ -55,7 +55,7 @@ def rule_functions(
         "NEEDS": needs,
         "TAKES_ALL": set(),
     }
-    for stage in ("common", "degraded", "ard", "model", "fused", "fused_series", "pixels", "series"):
+    for stage in ("common", "degraded", "ard", "model", "fused", "fused_series", "pixels", "series", "phenology"):
         exec(_code(stage), names)
     names["days"] = days.__getitem__
     return SimpleNamespace(**names)

@@ -69,7 +69,7 @@ def test_method_series_holds_observed_and_fused_dates_in_order(images, tmp_path)
 
 def test_fused_reflectance_becomes_ndvi(images, tmp_path):
     fused = [reflectance(tmp_path / "six/2023-05-01.tif", 0.33)]
-    make_series(fused, [], LABELS, ["blue", "red", "nir08"], "reflectance", SITE, tmp_path / "a.nc")
+    make_series(fused, [], LABELS, ["red", "nir08"], "reflectance", SITE, tmp_path / "a.nc")
     cube = read_cube(tmp_path / "a.nc", ["ndvi", "origin"])
     assert cube.values["ndvi"] == pytest.approx(0.33, abs=1e-3)
     assert cube.values["origin"].tolist() == [1]
@@ -89,7 +89,7 @@ def test_what_is_missing_is_said_and_nothing_is_left(images, tmp_path):
     with pytest.raises(InputError, match="no image for the series"):
         make_series([], [], LABELS, ["red", "nir08"], "ndvi", SITE, out)
     with pytest.raises(InputError, match="red and nir08"):
-        make_series([], observed, LABELS, ["red", "blue"], "reflectance", SITE, out)
+        make_series([], observed, LABELS, [], "reflectance", SITE, out)
     with pytest.raises(InputError, match="lacks the bands"):
         make_series([], observed, LABELS, ["red", "nir"], "ndvi", SITE, out)
     with pytest.raises(InputError, match="Settings of the series"):

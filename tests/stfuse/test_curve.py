@@ -5,7 +5,7 @@ import pytest
 
 from stfuse.curve import smooth_series, speeds_of
 from stfuse.phenology.logistic import double_logistic
-from stfuse.series import FILLED, FUSED, NOISE, OBSERVED, SeriesSettings, assemble
+from stfuse.series import FILLED, FUSED, NOISE, OBSERVED, Dense, SeriesSettings, assemble
 from stfuse.sigmas import Sigmas
 
 START = np.datetime64("2023-01-01")
@@ -98,4 +98,12 @@ def test_other_smoothers_state_their_distance_from_the_posterior(settings):
 
 
 def test_shares_of_speeds_sum_to_one():
-    assert speeds_of(assemble(on(range(0, 365, 8), 0.04), NONE), Sigmas()).sum() == pytest.approx(1)
+    assert speeds_of([assemble(on(range(0, 365, 8), 0.04), NONE)], Sigmas()).sum() == pytest.approx(1)
+
+
+def test_parts_without_a_value_have_no_say_in_how_common_speeds_are():
+    known = assemble(on(range(0, 365, 8), 0.04), NONE)
+    empty = Dense(np.full_like(known.values, np.nan), known.dates, np.zeros_like(known.flags))
+    alone, among = speeds_of([known], Sigmas()), speeds_of([empty, known, empty], Sigmas())
+    assert np.abs(alone - 1 / len(alone)).max() > 0.05
+    assert np.array_equal(alone, among)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 
 from factory import make_grid
 from stfuse.errors import InputError
@@ -49,6 +50,25 @@ def test_what_was_never_put_is_not_observed(tmp_path: Path) -> None:
     values = read_image(tmp_path / "one.tif")[0]
     assert np.isfinite(values).sum() == 2 * 10 * 20
     assert (values[:, 10:20, 30:50] == 0.5).all()
+
+
+def test_images_that_are_being_written_take_no_room_where_nothing_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, finish = [], rasterio.shutil.copy
+
+    def measured(plain: Path, *args: object, **options: object) -> None:
+        sizes.append(plain.stat().st_size)
+        finish(plain, *args, **options)
+
+    monkeypatch.setattr(rasterio.shutil, "copy", measured)
+    nowhere = np.full((2, 512, 512), np.nan, np.float32)
+    for packed in (True, False):
+        write_image(tmp_path / f"{packed}.tif", nowhere, BANDS, make_grid((512, 512)), packed=packed)
+    assert max(sizes) < 20_000 < nowhere.nbytes / 50
+    nowhere[:, :100] = 120.5
+    write_image(tmp_path / "dates.tif", nowhere, BANDS, make_grid((512, 512)), packed=False)
+    assert sizes[-1] < nowhere.nbytes / 50  # a date is stored packed
 
 
 def test_an_error_between_two_windows_leaves_nothing(tmp_path: Path) -> None:

@@ -1,142 +1,97 @@
-"""Series at full resolution, read from images and guide cubes by window: all on the fine grid, pixel for pixel."""
+"""What series are made of, read by windows: inside the grid, all of it once; other grids are told apart."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
 
 from factory import make_grid
-from stfuse.cube import Layer, read_window, write_cube
+from stfuse.cube import Layer, write_cube
 from stfuse.errors import InputError
-from stfuse.filling.files import SeriesFiles
-from stfuse.grid import coarser, regrid
 from stfuse.raster import write_image
-from stfuse.task import EVERYWHERE, Series
-from task_files import grid_entry, write_series
+from stfuse.series_files import SAMPLED, STRIP, FilledFiles, ImageFiles, sampled, strips
+from stfuse.task import Window
 
-GRID = make_grid((90, 80))
-OPTICAL = np.array(["2020-05-01", "2020-05-11", "2020-06-02"], "datetime64[D]")
-RADAR = np.array(["2020-05-03", "2020-05-09"], "datetime64[D]")
-WINDOW = (slice(20, 61), slice(13, 47))
-
-
-def images(bands: tuple[str, ...], dates: Any, low: float, high: float, grid: Any = GRID, seed: int = 0) -> Series:
-    rng = np.random.default_rng(seed)
-    values = rng.uniform(low, high, (len(dates), len(bands), *grid.shape)).astype(np.float32)
-    values[rng.random(values.shape) < 0.1] = np.nan
-    return Series(values, dates, bands, grid)
+GRID = make_grid((70, 90))
+STEPS = np.arange("2023-01-01", "2023-03-01", 5, dtype="datetime64[D]")
+sides = st.integers(1, 700)
 
 
-def write_guide(path: Path, values: np.ndarray, dates: Any = RADAR, grid: Any = GRID) -> str:
-    write_cube(path, {"ndvi": Layer(values, "time", "NDVI", packed=True)}, {"time": dates}, grid, {})
-    return str(path)
+def counted(windows: list[Window], shape: tuple[int, int]) -> np.ndarray:
+    times = np.zeros(shape, int)
+    for rows, columns in windows:
+        assert 0 <= rows.start < rows.stop <= shape[0] and 0 <= columns.start < columns.stop <= shape[1]
+        times[rows, columns] += 1
+    return times
 
 
-def made(folder: Path) -> tuple[dict[str, Any], Series, list[np.ndarray], Series]:
-    """A sample with two seeds of a guide; what the images and the cubes hold."""
-    optical, radar = images(("red", "nir"), OPTICAL, 0.02, 0.6), images(("vv", "vh"), RADAR, -2, 2, seed=1)
-    seeds = [images(("ndvi",), RADAR, -1, 1, seed=seed).values[:, 0] for seed in (2, 3)]
-    sample = {
-        "dates": ["2020-05-01", "2020-05-03"],
-        "fine": write_series(folder / "fine", optical),
-        "guides": {"sar": [write_guide(folder / f"seed{i}.nc", values) for i, values in enumerate(seeds)]},
-        "aux": {"sar": write_series(folder / "sar", radar)},
-        "aux_bands": {"sar": ["vv", "vh"]},
-        "grids": {"fine": grid_entry(GRID), "aux": {"sar": grid_entry(GRID)}},
-    }
-    return sample, optical, seeds, radar
+@given(sides, sides)
+def test_sampled_windows_lie_inside_the_grid_and_apart(height: int, width: int) -> None:
+    windows = sampled(make_grid((height, width)))
+    assert 1 <= len(windows) <= SAMPLED
+    assert counted(windows, (height, width)).max() == 1
 
 
-def test_every_series_has_the_windows_pixels_and_its_own_dates(tmp_path: Path) -> None:
-    sample, optical, seeds, radar = made(tmp_path)
-    scene = SeriesFiles(sample, ["red", "nir"])
-    task = scene.crop(WINDOW)
-    red, nir = optical.values[:, 0], optical.values[:, 1]
-    expected = ((nir - red) / (nir + red))[..., *WINDOW]
-    np.testing.assert_allclose(
-        task.fine.values[:, 0], expected, atol=4e-3
-    )  # reflectance in steps of 1e-4, from 0.04 on
-    np.testing.assert_array_equal(np.isnan(task.fine.values[:, 0]), np.isnan(expected))
-    np.testing.assert_allclose(task.aux["sar"].values, radar.values[..., *WINDOW], atol=5.1e-5)
-    with np.errstate(invalid="ignore"):
-        both = np.stack(seeds)[..., *WINDOW]
-        count = np.isfinite(both).sum(axis=0)
-        mean = np.where(count, np.nansum(both, axis=0) / np.maximum(count, 1), np.nan)
-    assert {0, 1, 2} <= set(np.unique(count))  # a seed that says nothing leaves it to the other
-    np.testing.assert_allclose(task.coarse.values[:, 0], mean, atol=5.1e-5)
-    assert task.coarse.bands == task.fine.bands == scene.bands == ("ndvi",)
-    assert task.ratio == 1.0
-    assert task.fine.grid == task.coarse.grid == task.aux["sar"].grid == scene.grid[WINDOW]
-    np.testing.assert_array_equal(task.fine.dates, OPTICAL)
-    np.testing.assert_array_equal(task.coarse.dates, RADAR)
-    np.testing.assert_array_equal(task.dates, np.array(sample["dates"], "datetime64[D]"))
+def test_sampled_windows_cover_a_small_grid_and_are_spread_over_a_large_one() -> None:
+    assert counted(sampled(make_grid((50, 61))), (50, 61)).min() == 1
+    rows = sorted({rows.start for rows, _ in sampled(make_grid((1000, 999)))})
+    assert len(rows) == 3 and rows[0] == 0 and rows[-1] >= 1000 - 2 * STRIP
 
 
-def test_a_window_is_that_part_of_the_whole(tmp_path: Path) -> None:
-    scene = SeriesFiles(made(tmp_path)[0], ["red", "nir"])
-    whole, part = scene.crop(EVERYWHERE), scene.crop(WINDOW)
-    for one, other in ((whole.fine, part.fine), (whole.coarse, part.coarse), (whole.aux["sar"], part.aux["sar"])):
-        np.testing.assert_array_equal(one.values[..., *WINDOW], other.values)
+@given(sides, sides, st.integers(0, 300), st.integers(0, 300))
+def test_strips_cover_a_window_once(height: int, width: int, top: int, left: int) -> None:
+    tile = (slice(top, top + height), slice(left, left + width))
+    parts = list(strips(tile))
+    times = counted(parts, (top + height, left + width))
+    assert times.sum() == height * width and times[tile].min() == 1
+    assert all(rows.stop - rows.start <= STRIP for rows, _ in parts)
 
 
-def test_without_guide_or_radar_the_task_has_the_optical_series_alone(tmp_path: Path) -> None:
-    sample = made(tmp_path)[0] | {"guides": {}, "aux": {}, "aux_bands": {}}
-    task = SeriesFiles(sample, ["red", "nir"]).crop(WINDOW)
-    assert task.coarse.values.shape == (0, 1, 41, 34) and task.coarse.grid == task.fine.grid
-    assert dict(task.aux) == {}
+def moved(grid: GeoBox, crs: str) -> GeoBox:
+    return GeoBox(grid.shape, grid.affine, crs)
 
 
-def test_other_guides_are_auxiliary_series(tmp_path: Path) -> None:
-    sample = made(tmp_path)[0]
-    sample["guides"]["landsat"] = sample["guides"]["sar"][:1]
-    task = SeriesFiles(sample, ["red", "nir"]).crop(WINDOW)
-    assert task.aux["landsat"].bands == ("ndvi",) and set(task.aux) == {"sar", "landsat"}
-    assert not np.array_equal(task.aux["landsat"].values, task.coarse.values, equal_nan=True)
+def index_image(path: Path, grid: GeoBox) -> np.ndarray:
+    values = np.random.default_rng(0).uniform(0, 0.9, (1, *grid.shape)).astype(np.float32)
+    write_image(path, values, ["ndvi"], grid)
+    return values[0]
 
 
-def test_a_sensor_with_other_pixels_is_brought_to_the_fine_grid_and_windows_agree(tmp_path: Path) -> None:
-    sample, grid = made(tmp_path)[0], coarser(GRID, 2)
-    radar = images(("vv", "vh"), RADAR, -2, 2, grid, 7)
-    sample["aux"] = {"sar": write_series(tmp_path / "other", radar)}
-    sample["grids"] = sample["grids"] | {"aux": {"sar": grid_entry(grid)}}
-    scene = SeriesFiles(sample, ["red", "nir"])
-    whole, part = scene.crop(EVERYWHERE).aux["sar"], scene.crop(WINDOW).aux["sar"]
-    assert part.grid == GRID[WINDOW]
-    np.testing.assert_allclose(whole.values, regrid(radar.values, grid, GRID, "bilinear"), atol=1e-4)
-    np.testing.assert_allclose(part.values, whole.values[..., *WINDOW], atol=1e-5)
+def test_images_are_read_by_date_and_window(tmp_path: Path) -> None:
+    paths = [tmp_path / "2023-05-01.tif", tmp_path / "2023-02-01.tif"]
+    values = index_image(paths[0], GRID)
+    index_image(paths[1], GRID)
+    files, window = ImageFiles(paths, ["ndvi"], GRID), (slice(3, 41), slice(17, 90))
+    assert files.dates.astype(str).tolist() == ["2023-02-01", "2023-05-01"]
+    np.testing.assert_allclose(files.read(window)[1], values[window], atol=5.1e-5)
+    with pytest.raises(InputError, match="has no date"):
+        ImageFiles([tmp_path / "first.tif"], ["ndvi"], GRID)
 
 
-def test_cubes_of_other_grids_or_dates_and_missing_ones_are_named(tmp_path: Path) -> None:
-    sample, _, seeds, _ = made(tmp_path)
-    other = write_guide(tmp_path / "other.nc", seeds[0][:, :60], grid=make_grid((60, 80)))
-    late = write_guide(tmp_path / "late.nc", seeds[0], RADAR + 1)
-    first = sample["guides"]["sar"][0]
-    for paths, words in (
-        ([first, other], r"other\.nc lies on"),
-        ([first, late], r"late\.nc has other dates than"),
-        ([str(tmp_path / "none.nc")], r"none\.nc cannot be read as a cube"),
-        ([], "names no cube"),
-    ):
-        with pytest.raises(InputError, match=words):
-            SeriesFiles(sample | {"guides": {"sar": paths}}, ["red", "nir"]).crop((slice(0, 20), slice(0, 20)))
+def filled(path: Path, grid: GeoBox, days: list[str]) -> Path:
+    values = np.arange(len(days) * 70 * 90, dtype=np.float32).reshape(len(days), 70, 90) / 1e5
+    layers = {name: Layer(values, "time", name) for name in ("ndvi", "uncertainty")}
+    write_cube(path, layers, {"time": np.array(days, "datetime64[D]")}, grid, {})
+    return path
 
 
-def test_an_image_of_another_grid_is_named(tmp_path: Path) -> None:
-    sample = made(tmp_path)[0]
-    write_image(tmp_path / "2020-07-01.tif", np.zeros((2, 9, 9), np.float32), ["red", "nir"], make_grid((9, 9)))
-    sample["fine"].append(str(tmp_path / "2020-07-01.tif"))
-    with pytest.raises(InputError, match=r"2020-07-01\.tif lies on"):
-        SeriesFiles(sample, ["red", "nir"]).crop(EVERYWHERE)
+def test_filled_values_are_those_nearest_to_the_steps(tmp_path: Path) -> None:
+    days = ["2023-01-01", "2023-01-03", "2023-01-07", "2023-06-01"]
+    files = FilledFiles(filled(tmp_path / "a.nc", GRID, days), STEPS, GRID)
+    assert files.dates.astype(str).tolist() == ["2023-01-01", "2023-01-07"]
+    read = files.read((slice(1, 4), slice(2, 9)))
+    assert read is not None
+    assert read[0].shape == (2, 3, 7) and read[0][0, 0, 0] == pytest.approx(92 / 1e5)
+    assert FilledFiles(None, STEPS, GRID).read((slice(0, 1), slice(0, 1))) is None
 
 
-def test_of_a_cube_no_more_than_the_window_is_read(tmp_path: Path) -> None:
-    values = images(("ndvi",), RADAR, -1, 1).values[:, 0]
-    path = write_guide(tmp_path / "cube.nc", values)
-    cube = read_window(path, ["ndvi"], WINDOW)
-    np.testing.assert_allclose(cube.values["ndvi"], values[..., *WINDOW], atol=5.1e-5)
-    assert cube.grid.shape == GRID.shape
-    with pytest.raises(InputError, match="lacks the layers"):
-        read_window(path, ["sigma"], WINDOW)
+def test_filled_values_of_another_grid_or_zone_are_refused(tmp_path: Path) -> None:
+    zone = "EPSG:32632" if GRID.crs != "EPSG:32632" else "EPSG:32633"
+    for name, other in {"zone": moved(GRID, zone), "shift": GRID.translate_pix(1, 0)}.items():
+        with pytest.raises(InputError, match=rf"{name}\.nc lies on"):
+            FilledFiles(filled(tmp_path / f"{name}.nc", other, ["2023-01-01"]), STEPS, GRID)

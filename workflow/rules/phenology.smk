@@ -24,9 +24,9 @@ rule find_phenology:
         "results/benchmarks/phenology/{experiment}/{site}/{source}/seed{seed}.tsv"
     conda:
         "../../envs/geo.yaml"
-    threads: 2
+    threads: phenology_threads
     resources:
-        mem_mb=memory,
+        mem_mb=phenology_memory,
         runtime=runtime,
     params:
         code=code("phenology"),

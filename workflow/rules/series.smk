@@ -27,7 +27,7 @@ rule assemble:
     params:
         code=code("series"),
         labels=labels,
-        bands=experiment_bands,
+        bands=vegetation_bands,
         variable=variable,
         site=site_keys("period"),
         settings=series_settings,

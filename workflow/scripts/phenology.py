@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from stfuse.cube import TILE, read_window
 from stfuse.errors import InputError
+from stfuse.grid import same_grid
 from stfuse.job import job, whole
 from stfuse.phenology.courses import FieldCourses
 from stfuse.phenology.events import EVENT_NAMES
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("stfuse.phenology")
 
 BLOCK = 2 * TILE
-"""Pixels on each side of a window: whole pieces of the series' file, and some ten thousand series at a time."""
+"""Pixels on each side of a window: whole pieces of the series' file and of the images, some ten thousand series."""
 LAYERS = ("ndvi", "flags", "weight")
 SHOWN = ("day", "error", "drop", "kind")
 """What the image of events holds of each: ``day_1``, ``error_1`` ..., ``day_2`` ... in order of time."""
@@ -100,7 +101,7 @@ def find_phenology(
     year = int(about.attrs["period"][:4])
     days = day_numbers(about.dates["time"], year)
     numbered, grid = read_stored(fields)
-    if numbered.shape != about.grid.shape or not grid.affine.almost_equals(about.grid.affine, 1e-6):
+    if not same_grid(grid, about.grid):
         raise InputError(f"{fields} lies on {grid}, the series {series} on {about.grid}", REMAKE)
     tags = {**{k: str(v) for k, v in labels.items()}, "year": str(year), "days": f"1 = {year}-01-01"}
     tags["settings"] = ", ".join(f"{k}={v}" for k, v in asdict(settings).items())

@@ -28,6 +28,8 @@ logger = logging.getLogger("stfuse.series")
 
 BLOCK = 512
 """Pixels a side of what is read at a time: the pieces that images are stored in."""
+READERS = 3
+"""Blocks read at a time at most: curves take longer than images, and every block waits in memory."""
 
 
 def make_series(
@@ -53,7 +55,7 @@ def make_series(
     labels : dict
         Experiment, site, source and seed, kept as attributes.
     bands : list of str
-        The experiment's bands, red and nir08 or nir among them.
+        The red and the near-infrared band that NDVI is made of.
     variable : {"reflectance", "ndvi"}
         What the fused images hold; observed ones always hold reflectance.
     site : dict
@@ -67,9 +69,9 @@ def make_series(
     filled : path, optional
         NetCDF cube of a gap experiment on the same grid, layers ``ndvi`` and ``uncertainty``.
     threads : int
-        Blocks read at a time.
+        Blocks read at a time, `READERS` at most.
     block : int
-        Fine pixels a side of a block; memory is bounded by it.
+        Fine pixels a side of a block; memory is that of one block of all images for each reader and two more.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def make_series(
     """
     _require_images([*fused, *observed], series)
     chosen = _settings(settings)
-    pair = _vegetation_bands(bands, series)
+    pair = _require_pair(bands, series)
     grid = site_grid(site["crs"], tuple(site["bounds"]), resolution)
     first, last = (np.datetime64(day) for day in site["period"])
     steps = regular_steps(first, last, chosen.step_days)
@@ -88,7 +90,7 @@ def make_series(
     )
     sample = [parts.dense(window, None) for window in sampled(grid)]
     sigmas = measure_sigmas(sample)
-    shares = np.mean([speeds_of(dense, sigmas) for dense in sample], axis=0)
+    shares = speeds_of(sample, sigmas)
     logger.info("%d dates, %d observed; %s; %s", len(parts.dates), len(observed), sigmas, shares)
     attrs = {"title": "NDVI series", **{k: str(v) for k, v in labels.items()}}
     attrs |= _provenance(fused, observed, filled, site, chosen) | {"sigmas": str(asdict(sigmas))}
@@ -100,7 +102,7 @@ def make_series(
     with (
         closing(bar),
         cube_file(series, _layers(parts, chosen), dates, grid, attrs) as out,
-        closing(in_order(parts.images, tiles, threads)) as blocks,
+        closing(in_order(parts.images, tiles, min(threads, READERS))) as blocks,
     ):
         for tile, values in zip(tiles, blocks, strict=True):
             for strip in strips(tile):
@@ -127,12 +129,11 @@ def _settings(settings: dict[str, Any] | None) -> SeriesSettings:
         ) from error
 
 
-def _vegetation_bands(bands: list[str], series: Path) -> list[str]:
-    """Find the red and the near-infrared band of an experiment."""
-    near = [b for b in ("nir08", "nir") if b in bands]
-    if "red" not in bands or not near:
-        raise InputError(f"{series} needs NDVI, but the bands are {bands}", "add red and nir08 (or nir) to `bands:`")
-    return ["red", near[0]]
+def _require_pair(bands: list[str], series: Path) -> list[str]:
+    if len(bands) != 2:
+        cure = "add red and nir08 (or nir) to `bands:`"
+        raise InputError(f"{series} needs NDVI, but the experiment lacks red or the near infrared", cure)
+    return bands
 
 
 def _layers(parts: SeriesParts, settings: SeriesSettings) -> dict[str, Blank | Layer]:
@@ -148,7 +149,7 @@ def _layers(parts: SeriesParts, settings: SeriesSettings) -> dict[str, Blank | L
     where = np.where(observed, 0, np.where(fused, 1, 2)).astype(np.int8)
     return {
         "ndvi": Blank("time", "NDVI as observed, fused or filled, noise included", packed=True),
-        "uncertainty": Blank("time", "standard deviation of ndvi", packed=True),
+        "uncertainty": Blank("time", "standard deviation of ndvi; none where it is noise", packed=True),
         "weight": Blank("time", counts, packed=True),
         "flags": Blank("time", source, attrs=meanings, dtype=np.uint8),
         "origin": Layer(where, "time", "the first source that has an image of the date", attrs=origin),

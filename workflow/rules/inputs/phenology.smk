@@ -17,8 +17,13 @@ def source_events(wildcards):
     return [f.replace(".csv", "_events.csv") for f in source_phenology(wildcards)]
 
 
-def vegetation_bands(wildcards):
-    """Red and the near infrared of an experiment, the broad one first; nothing without both."""
-    bands = EXPERIMENTS[wildcards.experiment]["bands"]
-    infrared = [band for band in ("nir", "nir08") if band in bands]
-    return ["red", infrared[0]] if "red" in bands and infrared else []
+def phenology_threads(wildcards):
+    """Two threads on a small site; more on a large one."""
+    return 2 if megapixels(wildcards) < 4 else 8
+
+
+def phenology_memory(wildcards, attempt):
+    """Megabytes: libraries, the field numbers, and the fields' pixels in a row of windows on every other day."""
+    west, _, east, _ = SITES[wildcards.site]["bounds"]
+    row = 128 * (east - west) / fine_resolution(wildcards) / 1e6
+    return attempt * int(2000 + 12 * megapixels(wildcards) + 12 * row * period_days(wildcards.site) / 2)

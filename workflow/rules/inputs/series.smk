@@ -97,13 +97,13 @@ def series_settings(wildcards):
 
 
 def series_threads(wildcards):
-    """Few: images are read faster than curves are made of them, which numba does on all of them."""
-    return 2 if megapixels(wildcards) < 4 else 3
+    """Two threads on a small site; more on a large one."""
+    return 2 if megapixels(wildcards) < 4 else 8
 
 
 def series_memory(wildcards, input, threads, attempt):
-    """Megabytes: libraries, and of every image a block of 512 x 512 pixels for each thread and two that wait."""
-    return attempt * int(2500 + 1.1 * (threads + 2) * len(input))
+    """Megabytes: libraries, and of every image a block of 512 x 512 pixels for each reader, of up to 3, and two more."""
+    return attempt * int(2500 + 1.1 * (min(threads, 3) + 2) * len(input))
 
 
 def series_runtime(wildcards, attempt):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,10 +85,20 @@ def smooth_series(
     return Curve(np.clip(smooth, np.float32(-1), np.float32(1)), spread, support, long_gap, own, weights)
 
 
-def speeds_of(dense: Dense, sigmas: Sigmas) -> Float64Array:
-    """How common each speed of change is among the pixels of a series; see `stfuse.posterior.learn_speeds`."""
-    days = (dense.dates - dense.dates[0]).astype("timedelta64[D]").astype(np.float64)
-    seen, own = (a.reshape(len(days), -1) for a in (_seen(dense), value_sigmas(dense, sigmas)))
+def speeds_of(pieces: Sequence[Dense], sigmas: Sigmas) -> Float64Array:
+    """How common each speed of change is among the pixels of parts of a site; see `stfuse.posterior.learn_speeds`.
+
+    Every pixel counts alike: a part with none that is known, as beyond the edge of an orbit, says nothing.
+
+    Parameters
+    ----------
+    pieces : sequence of Dense
+        One or more, of the same dates.
+    """
+    dates = pieces[0].dates
+    days = (dates - dates[0]).astype("timedelta64[D]").astype(np.float64)
+    seen = np.concatenate([_seen(dense).reshape(len(days), -1) for dense in pieces], axis=1)
+    own = np.concatenate([value_sigmas(dense, sigmas).reshape(len(days), -1) for dense in pieces], axis=1)
     return learn_speeds(seen, own, days)
 
 

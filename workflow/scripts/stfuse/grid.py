@@ -53,6 +53,11 @@ def site_grid(crs: str, bounds: tuple[float, float, float, float], resolution: f
     return GeoBox((height, width), Affine(resolution, 0, left, 0, -resolution, top), crs)
 
 
+def same_grid(one: GeoBox, other: GeoBox) -> bool:
+    """Whether the pixels of two grids are the same ground, but for what a file's rounding of its corner leaves."""
+    return bool(one.shape == other.shape and one.crs == other.crs and one.affine.almost_equals(other.affine, 1e-6))
+
+
 def coarser(grid: GeoBox, factor: float) -> GeoBox:
     """The grid with pixels `factor` times as large, same top left corner, covering `grid`."""
     height, width = (math.ceil(n / factor - 1e-6) for n in grid.shape)

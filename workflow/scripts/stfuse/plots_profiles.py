@@ -264,8 +264,8 @@ def profiles_figure(
     rows = max(len(profiles), 1)
     figure = Figure((WIDTH, max(head + rows * (high + gap) + 0.1, head + 5.2)))
     note = (
-        "Means over the field. Lines: gap-filled and smoothed, with the interval that holds a pixel's true value with "
-        "90 % probability. Points: single dates; hollow observed, solid fused."
+        "Means over the field. Lines: gap-filled and smoothed; around them 1.64 times the pixels' mean standard "
+        "deviation, within which a single pixel's error stays in 90 %. Points: dates; hollow observed, solid fused."
     )
     heading(figure, title, note)
     sources = list(dict.fromkeys(s for p in profiles for s in p.courses))

@@ -15,12 +15,14 @@ from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 
 from stfuse.errors import InputError
-from stfuse.grid import ndvi
+from stfuse.grid import ndvi, same_grid
 from stfuse.job import whole
 from stfuse.task import EVERYWHERE, FloatArray, Series, Window
 
 SCALE = 1e-4
 NODATA = -32768
+PIECE = 128
+"""Pixels a side of what the plain file stores at a time: windows of whole pieces are written once, not filled up."""
 REMAKE = "delete the file and run again so that it is made anew"
 
 
@@ -55,7 +57,7 @@ def image_file(
     """Write one image, window by window, as a COG with band names, nodata, scale and provenance tags.
 
     A COG begins with its overviews, so it can only be made of an image that is whole: the windows
-    go to a plain file beside it, which vanishes.
+    go to a plain file beside it, of which nothing is stored where nothing is observed, which vanishes.
 
     Parameters
     ----------
@@ -77,9 +79,13 @@ def image_file(
         "transform": grid.affine,
         "nodata": NODATA if packed else np.nan,
     }
+    plainly: dict[str, Any] = {"tiled": True, "bigtiff": "IF_SAFER", "sparse_ok": True}
+    plainly |= {"blockxsize": PIECE, "blockysize": PIECE}
+    if not packed:  # The many bands of a tile's dates would be 13 GB; packed ones would take twice as long to write.
+        plainly |= {"compress": "DEFLATE", "zlevel": 1}
     with whole(path) as part:
         plain = part.with_name("plain.tif")
-        with rasterio.open(plain, "w", driver="GTiff", tiled=True, bigtiff="IF_SAFER", **profile) as out:
+        with rasterio.open(plain, "w", driver="GTiff", **plainly, **profile) as out:
             yield ImageFile(out, packed)
             out.descriptions = tuple(bands)
             if packed:
@@ -211,7 +217,7 @@ def read_series(
     values = np.empty((len(ordered), len(names), *part.shape), np.float32)
     for i, path in enumerate(ordered):
         image, _, found = read_variable(path, bands, variable, window)
-        if found.shape != grid.shape or not found.affine.almost_equals(grid.affine, 1e-6) or found.crs != grid.crs:
+        if not same_grid(found, grid):
             raise InputError(f"{path} lies on {found}, not on the site's grid {grid}", REMAKE)
         values[i] = image
     dates = np.array([Path(p).stem for p in ordered], dtype="datetime64[D]")

@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 from stfuse.crops import covering
 from stfuse.cube import read_cube, read_window
 from stfuse.errors import InputError
-from stfuse.grid import ndvi, regrid
+from stfuse.grid import ndvi, regrid, same_grid
 from stfuse.raster import REMAKE, read_image
 from stfuse.series import Dates, Dense, SeriesSettings, assemble
 from stfuse.task import FloatArray, Window
@@ -41,8 +41,7 @@ class ImageFiles:
         part = self.grid[window]
         out = np.full((len(self.paths), *part.shape), np.nan, np.float32)
         for i, (path, own) in enumerate(zip(self.paths, self.grids, strict=True)):
-            same = own.shape == self.grid.shape and own.crs == self.grid.crs
-            same = same and own.affine.almost_equals(self.grid.affine, 1e-6)
+            same = same_grid(own, self.grid)
             over = window if same else covering(own, part)
             values = read_image(path, self.names, over)[0]
             index = values[0] if self.names == ["ndvi"] else ndvi(values[0], values[1])
@@ -58,7 +57,7 @@ class FilledFiles:
         if path is None:
             return
         cube = read_cube(path, [])
-        if cube.grid.shape != grid.shape or not cube.grid.affine.almost_equals(grid.affine, 1e-6):
+        if not same_grid(cube.grid, grid):
             raise InputError(f"{path} lies on {cube.grid}, the series on {grid}", REMAKE)
         days = cube.dates["time"]
         apart = np.abs((days[:, None] - steps[None]).astype(int))

@@ -118,9 +118,10 @@ def _bounded(variance: float) -> float:
 def value_sigmas(dense: Dense, sigmas: Sigmas) -> FloatArray:
     """The standard deviation of every value, shape of ``dense.values``: as measured, of filled ones their own.
 
-    NaN where there is no value.
+    NaN where there is no value, or noise.
     """
     out = dense.own_sigmas.copy() if dense.own_sigmas is not None else np.full(dense.values.shape, np.nan, np.float32)
     out[dense.flags & OBSERVED > 0] = sigmas.observed
     out[dense.flags & FUSED > 0] = sigmas.fused
+    out[dense.flags & NOISE > 0] = np.nan  # A cloud is no uncertain value of the field.
     return out
