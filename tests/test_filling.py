@@ -144,6 +144,7 @@ def test_dates_left_out_lie_beside_what_was_observed(results: Path, name: str, s
     side, count = shown["strip"]["side"], shown["strip"]["dates"]
     assert row.grid.shape == (1, 64) and strip.grid.shape == (side, side) and len(strip.dates["time"]) == count
     for cube in (row, strip):
+        assert (cube.dates["time"] > np.datetime64(FILLINGS[name].get("train_until", "2000-01-01"))).all()
         both = np.isfinite(cube.values["observed"]) & np.isfinite(cube.values["ndvi"])
         assert both.any()
         error = np.abs(cube.values["ndvi"] - cube.values["observed"])[both]
