@@ -129,7 +129,10 @@ class Land:
     def crop(self, window: Window) -> Task:
         """The task for a window of the fine grid."""
         part = self.grid[window]
-        series = {role: self._series(role, covering(self.grid_of(role), part)) for role in self.factors}
+        # As `stfuse.crops.crop` has it: what lies on the fine grid goes by its pixels.
+        grids = {role: self.grid_of(role) for role in self.factors}
+        windows = {role: window if grid == self.grid else covering(grid, part) for role, grid in grids.items()}
+        series = {role: self._series(role, cut) for role, cut in windows.items()}
         fine = self._series("fine", window)
         aux = {name: series[name] for name in self.needs.aux}
         return Task(fine, series["coarse"], float(self.ratio), self.dates, aux)
