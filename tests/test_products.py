@@ -175,7 +175,7 @@ def test_the_report_embeds_every_figure(small: Path) -> None:
     kinds = {re.sub(r"_\d.*", "", path.stem) for path in figures}
     assert kinds == {
         "accuracy", "agreement", "ensemble_srcnn", "phenology", "prediction", "profiles", "scatter", "scenes", "scores",
-        "sensors", "training", "year",
+        "seasons_bilinear", "sensors", "training", "year",
     }  # fmt: skip
     report = (small / "report_small.html").read_text(encoding="utf-8")
     embedded = {base64.b64decode(found) for found in re.findall(r'src="data:image/png;base64,([^"]+)"', report)}
