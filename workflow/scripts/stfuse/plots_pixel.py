@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from stfuse.normal import NINETY
 from stfuse.plots import FAINT, INK, SOFT, WIDTH, heading, place, styled
 from stfuse.plots_scenes import months
 from stfuse.task import FloatArray
@@ -21,8 +22,6 @@ from stfuse.task import FloatArray
 Dates = NDArray[np.datetime64]
 OPTICAL, RADAR, FILLED = "#0B5FA5", "#9A9A9A", "#0E7C55"
 """Blue, grey and green, as in the paper's Fig. 6."""
-WITHIN = 1.645
-"""Standard deviations that hold 90 % of normal errors."""
 NEAR = 2
 """Days between a radar date and the optical one that it is held against, at most."""
 
@@ -93,7 +92,7 @@ def choose_pixels(optical: FloatArray, left_out: FloatArray, least: int = 8) -> 
 def _draw_series(axes: Axes, pixel: PixelSeries) -> None:
     known = np.isfinite(pixel.filled)
     dates, filled, sigma = pixel.filled_dates[known], pixel.filled[known], pixel.uncertainty[known]
-    axes.fill_between(dates, filled - WITHIN * sigma, filled + WITHIN * sigma, color=FILLED, alpha=0.2, lw=0, zorder=1)
+    axes.fill_between(dates, filled - NINETY * sigma, filled + NINETY * sigma, color=FILLED, alpha=0.2, lw=0, zorder=1)
     axes.plot(pixel.radar_dates, pixel.radar, "-", color=RADAR, lw=0.9, marker=".", ms=3, zorder=2)
     axes.plot(dates, filled, color=FILLED, lw=1.6, zorder=3)
     own = np.isfinite(pixel.optical)

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from stfuse.normal import NINETY
 from stfuse.plots import FAINT, INK, SOFT, TRUTH, WIDTH, bare, colour_of, heading, marker_of, place, styled
 from stfuse.plots_scenes import months
 from stfuse.task import FloatArray
@@ -22,8 +23,6 @@ from stfuse.task import FloatArray
 Dates = NDArray[np.datetime64]
 MIN_PIXELS = 12
 """Fields smaller than this are not shown: a third of them would be edges shared with the neighbours."""
-NINETY = 1.645
-"""Standard deviations on each side that hold 90 %."""
 ALIKE = 0.9
 """Fields whose smoothed courses correlate more than this count as having the same seasonal course."""
 

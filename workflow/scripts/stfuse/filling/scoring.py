@@ -14,6 +14,7 @@ from stfuse.errors import InputError
 from stfuse.filling.calibration import Errors, uncertainty
 from stfuse.filling.hiding import GAP_CLASSES, gap_class
 from stfuse.filling.trials import Trial
+from stfuse.normal import NINETY
 from stfuse.scores import Row
 from stfuse.task import FloatArray
 
@@ -21,9 +22,6 @@ __all__ = ["SEED", "Known", "Scores", "refuse_seen", "score"]
 
 SEED: Final = 1
 """What is hidden for the scores: the same for all methods, seeds and experiments."""
-
-WITHIN: Final = 1.645
-"""Standard deviations that hold 90 % of normal errors."""
 
 STRATA: Final = ("all", *(f"gap {name}" for name in GAP_CLASSES))
 
@@ -54,7 +52,7 @@ class Scores:
         error = np.where(given, trial.predicted, 0).astype(np.float64) - t
         sure = given & np.isfinite(sigma)
         # NaN compares as False: values without an uncertainty are in neither.
-        inside = sure & (np.abs(error) <= WITHIN * sigma)
+        inside = sure & (np.abs(error) <= NINETY * sigma)
         values = {
             "n": given, "wanted": wanted, "absolute": np.abs(error), "square": error**2, "error": error, "truth": t,
             "truth_square": t**2, "sure": sure, "within": inside,

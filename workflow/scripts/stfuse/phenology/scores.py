@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from stfuse.normal import NINETY
 from stfuse.phenology.events import CUT, HARVEST, KINDS
 from stfuse.phenology.logistic import DATE_NAMES
 from stfuse.phenology.seasons import ERROR_NAMES
@@ -28,7 +29,6 @@ TOLERANCE = 10.0
 """Days by which a found event may miss the true one."""
 HARDLY = 1 / 3
 """Share of the least drop below which a true event cannot excuse a found one."""
-_NINETY = 1.645  # sigmas that hold 90 % of a normal distribution
 
 
 def match(costs: Float64Array, most: float) -> list[tuple[int, int]]:
@@ -146,7 +146,7 @@ def _spread(errors: Float64Array, ratios: Float64Array) -> dict[str, float]:
         "mae_days": float(apart.mean()),
         "median_days": float(np.median(apart)),
         "bias_days": float(errors.mean()),
-        "within90": float((stated <= _NINETY).mean()) if stated.size else np.nan,
+        "within90": float((stated <= NINETY).mean()) if stated.size else np.nan,
         "n": int(errors.size),
     }
 
