@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 
 from scripts.phenology import Outputs, find_phenology
 from scripts.phenology_scores import compare_phenology
@@ -24,7 +25,7 @@ DATES = np.datetime64("2017-09-01") + 8 * np.arange(55)
 LABELS = {"experiment": "tiny_product", "site": "tiny", "source": "srcnn", "seed": 0}
 
 
-def write_series(path: Path) -> Path:
+def write_series(path: Path, attrs: dict[str, str] | None = None) -> Path:
     days = day_numbers(DATES, 2017)
     values = np.full((len(DATES), *GRID.shape), 0.15, np.float32)
     for number, curve in CURVES.items():
@@ -40,7 +41,7 @@ def write_series(path: Path) -> Path:
         "flags": Layer(flags, "time", "where from"),
         "weight": Layer(weight, "time", "what it counts", packed=True),
     }
-    write_cube(path, layers, {"time": DATES}, GRID, {"period": "2017-08-01/2018-11-30"})
+    write_cube(path, layers, {"time": DATES}, GRID, {"period": "2017-08-01/2018-11-30", **(attrs or {})})
     return path
 
 
@@ -68,6 +69,15 @@ def test_pixels_get_their_own_dates_counted_through_the_years(made):
         expected = np.broadcast_to(transition_dates(curve)[:, None], dates[:, number == FIELDS].shape)
         assert dates[:, number == FIELDS] == pytest.approx(expected, abs=0.5)
     assert np.isnan(values[:, FIELDS == 0]).all()
+
+
+@pytest.mark.parametrize(("measured", "named", "taken"), [("0.06", {}, 0.06), ("0.06", {"noise": 0.04}, 0.04)])
+def test_noise_is_the_one_measured_on_the_series_unless_the_config_names_one(tmp_path, measured, named, taken):
+    series, fields = write_series(tmp_path / "seed0.nc", {"noise": measured}), tmp_path / "fields.tif"
+    write_stored(fields, FIELDS, GRID, 0)
+    find_phenology(series, fields, LABELS, named, outputs(tmp_path / "out"))
+    with rasterio.open(tmp_path / "out" / "seed0.tif") as image:
+        assert f"noise={taken}," in image.tags()["settings"]
 
 
 def test_table_has_a_row_a_season_with_days_and_dates(made):

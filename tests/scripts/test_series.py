@@ -58,6 +58,7 @@ def test_method_series_holds_observed_and_fused_dates_in_order(images, tmp_path)
     assert cube.grid == grid(10)
     assert cube.attrs["source"] == "srcnn"
     assert cube.attrs["period"] == "2023-01-01/2023-12-31"
+    assert float(cube.attrs["noise"]) > 0  # what the phenology counts on
     assert len(cube.dates["step"]) == 73
     assert np.isfinite(cube.values["ndvi_smooth"]).all()
     spring = np.flatnonzero(cube.dates["step"] == np.datetime64("2023-04-16"))[0]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from stfuse.phenology import courses as module
 from stfuse.phenology.courses import FieldCourses
 
 FIELDS = np.array([[7, 7, 0], [7, 2, 2]], np.int32)
@@ -61,3 +62,15 @@ def test_a_field_given_in_part_is_said():
     courses.add((slice(0, 1), slice(0, 3)), *(np.ones((1, 1, 3), t) for t in (np.float32, np.float32, bool)))
     with pytest.raises(ValueError, match=r"\[7\]"):
         courses.courses()
+
+
+def test_of_a_large_field_a_lattice_is_held_and_of_smaller_ones_all(monkeypatch):
+    monkeypatch.setattr(module, "MOST_PIXELS", 16)
+    fields = np.ones((40, 40), np.int32)
+    fields[3, 1:39] = 5  # more pixels than 16 as well, but none of its lattice
+    fields[20, 11:15] = 9
+    values = np.random.default_rng(0).random((2, 40, 40)).astype(np.float32)
+    found = gathered(values, fields=fields)
+    assert found.pixels.tolist() == [1600 - 38 - 4, 38, 4]
+    expected = [values[:, ::10, ::10].reshape(2, -1), values[:, fields == 5], values[:, fields == 9]]
+    assert found.medians == pytest.approx(np.stack([np.median(v, axis=1) for v in expected], axis=1))

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,8 @@ def find_phenology(
     labels : dict
         Experiment, site, source and seed: tags of the images, first columns of the tables.
     params : dict
-        Of `stfuse.phenology.seasons.PhenologySettings`, `events` of `stfuse.phenology.events.EventSettings`.
+        Of `stfuse.phenology.seasons.PhenologySettings`, `events` of `stfuse.phenology.events.EventSettings`. Without
+        `noise`, that which was measured on the series.
     outputs : Outputs
 
     Raises
@@ -98,6 +99,8 @@ def find_phenology(
         found = f"`phenology:` of the config does not fit: {error}"
         raise InputError(found, f"the settings are {setting_names()}") from error
     about = read_window(series, LAYERS, NOWHERE)
+    if "noise" not in params and "noise" in about.attrs:
+        settings = replace(settings, noise=float(about.attrs["noise"]))
     year = int(about.attrs["period"][:4])
     days = day_numbers(about.dates["time"], year)
     numbered, grid = read_stored(fields)

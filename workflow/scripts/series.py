@@ -93,7 +93,10 @@ def make_series(
     shares = speeds_of(sample, sigmas)
     logger.info("%d dates, %d observed; %s; %s", len(parts.dates), len(observed), sigmas, shares)
     attrs = {"title": "NDVI series", **{k: str(v) for k, v in labels.items()}}
-    attrs |= _provenance(fused, observed, filled, site, chosen) | {"sigmas": str(asdict(sigmas))}
+    attrs |= _provenance(fused, observed, filled, site, chosen) | {
+        "sigmas": str(asdict(sigmas)),
+        "noise": f"{sigmas.observed:.4g}",
+    }
     noise = 0
     height, width = grid.shape
     tiles = [tile.core for tile in plan((height, width), (block, block), 0)]

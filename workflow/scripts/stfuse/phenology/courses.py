@@ -13,6 +13,9 @@ from stfuse.task import FloatArray, Window
 MIN_SHARE = 0.5
 """A date on which a smaller share of the field is known is left out: the rest may be another corner."""
 
+MOST_PIXELS = 10_000
+"""Of larger fields the pixels of a lattice are taken, about so many: the median of more is no better, memory is."""
+
 
 @dataclass(frozen=True)
 class Courses:
@@ -23,6 +26,7 @@ class Courses:
     numbers : ndarray of int64, shape (field,)
         Ascending.
     pixels : ndarray of int64, shape (field,)
+        Of the whole field, whether all were taken or not.
     medians : ndarray, shape (time, field), float32
         Median NDVI of the field's known pixels; NaN where too few are.
     weights, seen : ndarray, shape (time, field), float32
@@ -53,8 +57,9 @@ class FieldCourses:
     """
 
     def __init__(self, fields: NDArray[np.integer], dates: int) -> None:
-        self._fields = fields
         self._numbers, self._pixels = np.unique(fields[fields > 0], return_counts=True)
+        self._fields = _thinned(fields, self._numbers, self._pixels)
+        self._taken = np.unique(self._fields[self._fields > 0], return_counts=True)[1]
         self._found = np.full((3, dates, len(self._numbers)), np.nan, np.float32)
         self._found[1:] = 0
         self._waiting: dict[int, list[list[NDArray[Any]]]] = {}
@@ -78,7 +83,7 @@ class FieldCourses:
         for number, places in zip(numbers.tolist(), np.split(order, starts)[1:], strict=True):
             self._waiting.setdefault(number, []).append([a[:, places] for a in flat])
             i = int(np.searchsorted(self._numbers, number))
-            if sum(part[0].shape[1] for part in self._waiting[number]) == self._pixels[i]:
+            if sum(part[0].shape[1] for part in self._waiting[number]) == self._taken[i]:
                 self._finish(i, number)
 
     def _finish(self, i: int, number: int) -> None:
@@ -105,3 +110,21 @@ class FieldCourses:
             raise ValueError(f"Fields {sorted(self._waiting)[:5]} were given in part only.")
         numbers, pixels = self._numbers.astype(np.int64), self._pixels.astype(np.int64)
         return Courses(numbers, pixels, *self._found)
+
+
+def _thinned(
+    fields: NDArray[np.integer], numbers: NDArray[np.integer], pixels: NDArray[np.integer]
+) -> NDArray[np.integer]:
+    """Field numbers, 0 also where a pixel of a field of more than `MOST_PIXELS` is not on the field's lattice."""
+    if not (pixels > MOST_PIXELS).any():
+        return fields
+    steps = np.ceil(np.sqrt(pixels / MOST_PIXELS)).astype(np.int64)
+    out, columns = np.zeros_like(fields), np.arange(fields.shape[1])
+    for row, line in enumerate(fields):
+        step = steps[np.minimum(np.searchsorted(numbers, line), len(numbers) - 1)]
+        out[row] = np.where((row % step == 0) & (columns % step == 0), line, 0)
+    # A line of pixels may run beside every point of its lattice.
+    lost = np.setdiff1d(numbers, out)
+    if len(lost):
+        out = np.where(np.isin(fields, lost), fields, out)
+    return out

@@ -54,7 +54,7 @@ class PhenologySettings:
     divide : float
         A dip parts two cycles where it reaches this share of the series' whole range.
     noise : float
-        NDVI: error to expect of a value of weight 1, one sigma.
+        NDVI: error to expect of a value of weight 1, one sigma. The stage `phenology` takes what its series measured.
     misfit : float
         Stated errors of dates are larger by this factor than those of a curve that were the truth. On simulated worlds
         kept for tuning, a factor of 1 held 70 % where 90 % were stated.
