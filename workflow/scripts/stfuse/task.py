@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from stfuse.needs import Needs
 
-__all__ = ["FloatArray", "Needs", "Sample", "Scene", "Series", "State", "Task", "Window", "no_fit"]
+__all__ = ["FloatArray", "Needs", "Sample", "Scene", "Series", "State", "Task", "Window", "days_of", "no_fit"]
 
 FloatArray = NDArray[np.float32]
 Window = tuple[slice, slice]
@@ -132,6 +132,11 @@ class Sample(Scene, Protocol):
 
     def truth(self, window: Window) -> FloatArray:
         """The truth of a window, shape (time, band, y, x), NaN = not observed."""
+
+
+def days_of(dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    """Dates as days since 1970, which float32 holds exactly."""
+    return np.asarray(dates, "datetime64[D]").astype(np.float64)
 
 
 def no_fit(samples: Iterable[Scene], params: object, seed: int) -> State:

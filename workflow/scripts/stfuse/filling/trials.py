@@ -14,11 +14,11 @@ from tqdm import tqdm
 
 from stfuse.filling.hiding import days_to_kept, hide
 from stfuse.methods import Method
-from stfuse.task import FloatArray, Sample, Series, State, Task, Window
+from stfuse.task import FloatArray, Sample, Series, State, Task, Window, days_of
 from stfuse.threads import in_order
 from stfuse.tiles import answer, plan
 
-__all__ = ["SIDE", "Fill", "Masked", "Trial", "between", "chosen", "days_of", "filler", "gaps_of", "trials"]
+__all__ = ["SIDE", "Fill", "Masked", "Trial", "between", "chosen", "filler", "gaps_of", "trials"]
 
 SIDE: Final = 64
 """Pixels a side of the windows that series are read in. It takes part in what is hidden: not to be changed lightly."""
@@ -51,11 +51,6 @@ class Trial(NamedTuple):
 def filler(name: str, method: Method, state: State, params: Any) -> Fill:
     """A method with its state and settings, its answers checked; `name` is for the messages."""
     return lambda task: answer(name, method, task, state, params)
-
-
-def days_of(dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
-    """Dates as days since 1970, which gap lengths are counted in."""
-    return np.asarray(dates, "datetime64[D]").astype(np.float64)
 
 
 def gaps_of(task: Task) -> FloatArray:

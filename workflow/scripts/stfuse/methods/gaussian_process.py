@@ -25,7 +25,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteK
 from stfuse.bands import clip_to_valid
 from stfuse.errors import TooLittleError
 from stfuse.filling.drawing import columns_of, drawn_windows
-from stfuse.task import FloatArray, Needs, Sample, State, Task
+from stfuse.task import FloatArray, Needs, Sample, State, Task, days_of
 
 __all__ = ["NEEDS", "Params", "fit", "halo", "predict"]
 
@@ -110,7 +110,7 @@ def _drawn_series(
     left = params.series
     for sample, window in windows:
         task = sample.crop(window)
-        days, columns = task.fine.dates.astype("datetime64[D]").astype(float), columns_of(task.fine)
+        days, columns = days_of(task.fine.dates), columns_of(task.fine)
         usable = np.flatnonzero(np.isfinite(columns).sum(axis=0) >= 3)
         for i in rng.permutation(usable)[: min(each, left)]:
             own = np.sort(rng.permutation(np.flatnonzero(np.isfinite(columns[:, i])))[: params.values])
@@ -127,8 +127,8 @@ def predict(task: Task, state: State, params: Params) -> FloatArray:
         return out
     noise = float(state["noise"])
     kernel = covariance(params.kernel, float(state["amplitude"]), float(state["length"]), noise)
-    days = task.fine.dates.astype("datetime64[D]").astype(float)[:, None]
-    known, between = kernel(days), kernel(task.dates.astype("datetime64[D]").astype(float)[:, None], days)
+    days = days_of(task.fine.dates)[:, None]
+    known, between = kernel(days), kernel(days_of(task.dates)[:, None], days)
     columns, curves = columns_of(task.fine), out.reshape(len(task.dates), -1)
     for own, members in _alike(np.isfinite(columns)):
         values = columns[own[:, None], members].astype(np.float64)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stfuse.task import FloatArray, Needs, Series, State, Task
+from stfuse.task import FloatArray, Needs, Series, State, Task, days_of
 from stfuse.task import no_fit as fit
 
 __all__ = ["NEEDS", "Params", "fit", "halo", "predict"]
@@ -55,11 +55,6 @@ def _last_seen(series: Series, dates: NDArray[np.datetime64], forward: bool) -> 
             seen_on[seen] = days[k]
             k += 1 if forward else -1
         yield value, np.abs(seen_on - np.float32(day))
-
-
-def days_of(dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
-    """Days since 1970, which float32 holds exactly."""
-    return np.asarray(dates, "datetime64[D]").astype(np.float64)
 
 
 def _between(before: FloatArray, since: FloatArray, after: FloatArray, until: FloatArray, mode: str) -> FloatArray:
