@@ -8,6 +8,7 @@ from pathlib import Path
 from odc.geo.geobox import GeoBox
 
 from stfuse.errors import InputError
+from stfuse.grid import same_grid
 from stfuse.raster import REMAKE, read_image, read_variable
 from stfuse.task import FloatArray
 from stfuse.truth import read_truth
@@ -61,7 +62,7 @@ def require_same_grid(path: Path, found: GeoBox, grid: GeoBox) -> None:
     InputError
         If `found`, the image's own grid, is not `grid`.
     """
-    if found.shape != grid.shape or found.crs != grid.crs or not found.affine.almost_equals(grid.affine, 1e-6):
+    if not same_grid(found, grid):
         raise InputError(f"{path} lies on {_words(found)}; the prediction that it goes with on {_words(grid)}", REMAKE)
 
 

@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 from stfuse.crops import covering
 from stfuse.cube import read_window
 from stfuse.errors import InputError
-from stfuse.grid import regrid_series
+from stfuse.grid import regrid_series, same_grid
 from stfuse.inputs import grid_of
 from stfuse.raster import REMAKE, read_series
 from stfuse.task import EVERYWHERE, FloatArray, Series, Task, Window
@@ -82,7 +82,7 @@ class SeriesFiles:
     def _aux(self, name: str, paths: Sequence[str], window: Window) -> Series:
         """An auxiliary series on the fine grid."""
         fine, bands, grid = self.grid, self.sample["aux_bands"][name], grid_of(self.sample["grids"]["aux"][name])
-        if _alike(grid, fine):
+        if same_grid(grid, fine):
             return read_series(paths, bands, "reflectance", fine, window)
         part = fine if window == EVERYWHERE else fine[window]
         return regrid_series(read_series(paths, bands, "reflectance", grid, covering(grid, part)), part, "bilinear")
@@ -92,7 +92,7 @@ class SeriesFiles:
         total, count, dates = np.zeros(1, np.float32), np.zeros(1, np.int16), None
         for path in paths:
             cube = read_window(path, ["ndvi"], window)
-            if not _alike(cube.grid, self.grid):
+            if not same_grid(cube.grid, self.grid):
                 raise InputError(f"{path} lies on {cube.grid}, not on the site's grid {self.grid}", REMAKE)
             if dates is not None and not np.array_equal(dates, cube.dates["time"]):
                 raise InputError(f"{path} has other dates than {paths[0]}", REMAKE)
@@ -116,7 +116,3 @@ def guided(
     if both := sorted(set(others) & set(aux)):
         raise InputError(f"{both} name guides and auxiliary series alike", "give the guides other names")
     return Task(fine, guides.get(GUIDE, none), 1.0, dates, {**aux, **others})
-
-
-def _alike(one: GeoBox, other: GeoBox) -> bool:
-    return bool(one.shape == other.shape and one.crs == other.crs and one.affine.almost_equals(other.affine, 1e-6))
