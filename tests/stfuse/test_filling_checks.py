@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,17 @@ from stfuse.products.sensors import require_series
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = str(ROOT / "config/schemas/experiments.schema.yaml")
-OPTICAL = {"bands": {"red": 10, "nir": 10}, "resolution": 10}
+OPTICAL = {"bands": {"red": 10, "nir": 10}, "resolution": 10, "collections": {"l2a": {}}}
 SENSORS: dict[str, dict[str, Any]] = {
     "s2": OPTICAL,
     "coarser": OPTICAL | {"resolution": 20},
-    "s1": {"bands": {"vv": 10, "vh": 10}, "resolution": 10, "quantity": "backscatter"},
-    "crops": {"bands": {"class": 30}, "resolution": 30, "quantity": "classes"},
+    "l8": OPTICAL | {"resolution": 30, "collections": {"landsat": {}}},
+    "s1": {"bands": {"vv": 10, "vh": 10}, "resolution": 10, "quantity": "backscatter", "collections": {"rtc": {}}},
+    "crops": {"bands": {"class": 30}, "resolution": 30, "quantity": "classes", "collections": {"map": {}}},
 }
 SITES = {
-    name: {"name": name, "sensors": ["s2", "s1", "coarser", "crops"], "reference": "s2"} for name in ("a", "b", "c")
+    name: {"name": name, "sensors": ["s2", "s1", "coarser", "l8", "crops"], "reference": "s2"}
+    for name in ("a", "b", "c")
 } | {"bare": {"name": "bare", "sensors": ["s2"], "reference": "s2"}}
 
 NEEDS = {
@@ -35,7 +38,11 @@ NEEDS = {
     "radar": Needs(references="none", coarse=False, aux=("sar",), samples="pairs"),
     "fused": Needs(),
 }
-OF_GUIDES = NEEDS | {"net": NEEDS["radar"], "nearest": Needs(references="nearest", pairs=True)}
+OF_GUIDES = NEEDS | {
+    "net": NEEDS["radar"],
+    "also": replace(NEEDS["radar"], uses=("more",)),
+    "nearest": Needs(references="nearest", pairs=True),
+}
 
 
 def image(**changes: Any) -> dict[str, Any]:
@@ -127,6 +134,35 @@ def test_a_guide_that_sees_the_images_with_the_hidden_values_is_refused(method: 
     words = f"{method} predicts from fine images.*Cure: take a method that sees no optical image, such as unet_sar"
     with pytest.raises(InputError, match=words):
         check({"guides": guides}, {"methods": ["net", method]})
+
+
+@pytest.mark.parametrize(
+    ("of_guide", "method", "found"),
+    [
+        ({"aux": {"sar": "coarser"}}, "net", "aux: {sar: coarser}"),
+        ({"aux": {"sar": "s2"}}, "net", "aux: {sar: s2}"),
+        ({"aux": {"sar": "s1", "more": "l8"}}, "also", "aux: {more: l8}"),
+        ({"coarse": "l8"}, "fused", "coarse: l8"),
+    ],
+)
+def test_a_guide_that_sees_optical_images_beside_the_radar_is_refused(
+    of_guide: dict[str, Any], method: str, found: str
+) -> None:
+    guides = {"sar": {"experiment": "guide", "method": method}}
+    words = f"the guide sar: {method} sees .{found}. of config/experiments/guide.yaml.* expected a radar.*Cure: name"
+    with pytest.raises(InputError, match=words):
+        check({"guides": guides}, of_guide | {"methods": [method]})
+
+
+def test_an_optical_series_that_the_method_of_the_guide_does_not_take_is_none_of_its_matter() -> None:
+    check({}, {"aux": {"sar": "s1", "more": "s2"}, "coarse": "l8"})
+
+
+@pytest.mark.parametrize("sensor", ["s2", "coarser"])
+def test_a_series_of_the_images_whose_values_are_hidden_is_refused_beside_them(sensor: str) -> None:
+    with pytest.raises(InputError, match=rf"gaps.yaml: `aux: {{also: {sensor}}}`.* values are hidden.*Cure"):
+        check({"aux": {"sar": "s1", "also": sensor}}, {})
+    check({"aux": {"sar": "s1", "also": "l8"}}, {})
 
 
 def test_a_radar_may_be_coarse_but_is_never_predicted() -> None:

@@ -31,13 +31,14 @@ def check_filling(
     ------
     InputError
         If a sensor is not at a site, NDVI cannot be made of the bands, a guide's experiment is not there, does not
-        predict NDVI of all sites in pixels of the same size or lacks the method, or learned from what is
-        hidden or sees it.
+        predict NDVI of all sites in pixels of the same size or lacks the method, learned from what is
+        hidden or sees it, or an auxiliary series is made of the images whose values are hidden.
     """
     where = f"config/experiments/{filling['name']}.yaml"
     require_sensors(filling, {filling["fine"], *filling["aux"].values()}, sites, sensors)
     require_bands(filling, [filling["fine"]], sensors)
     require_split(filling)
+    _refuse_same_images(filling, sensors)
     for name, guide in filling["guides"].items():
         said, other = f"{where}: the guide {name}", experiments.get(guide["experiment"])
         if other is None:
@@ -58,6 +59,7 @@ def check_filling(
                 f"{said}: {guide['method']} predicts from fine images, and so from the values that are hidden here",
                 "take a method that sees no optical image, such as unet_sar",
             )
+        _refuse_optical(other, guide["method"], needs[guide["method"]], sensors, said)
         absent = sorted({*filling["sites"], *learned_at(filling)} - set(other["sites"]))
         if absent:
             raise InputError(
@@ -66,6 +68,32 @@ def check_filling(
         if sensors[other["fine"]]["resolution"] != sensors[filling["fine"]]["resolution"]:
             raise InputError(f"{said} has pixels of another size than {filling['fine']}", "take one `fine:` for both")
         _refuse_told(filling, other, said)
+
+
+def _refuse_same_images(filling: Entry, sensors: Mapping[str, Entry]) -> None:
+    """Refuse auxiliary series that show in full the very images whose values are hidden."""
+    fine, where = filling["fine"], f"config/experiments/{filling['name']}.yaml"
+    for name, sensor in filling["aux"].items():
+        # One sensor's bands of other pixels come out of the same collections.
+        if sensor == fine or set(sensors[sensor]["collections"]) & set(sensors[fine]["collections"]):
+            raise InputError(
+                f"{where}: `aux: {{{name}: {sensor}}}` are the images of {fine}, whose values are hidden here",
+                "name a radar, or leave it out",
+            )
+
+
+def _refuse_optical(other: Entry, method: str, need: Needs, sensors: Mapping[str, Entry], said: str) -> None:
+    """Refuse a guide whose method sees anything but radar: optical images of the day show what is hidden."""
+    aux = {name: sensor for name, sensor in other["aux"].items() if name in (*need.aux, *need.uses)}
+    seen = {f"aux: {{{name}: {sensor}}}": sensor for name, sensor in aux.items()}
+    seen |= {f"coarse: {other['coarse']}": other["coarse"]} if need.coarse else {}
+    for line, sensor in seen.items():
+        if (quantity := sensors[sensor].get("quantity", "reflectance")) != "backscatter":
+            raise InputError(
+                f"{said}: {method} sees `{line}` of config/experiments/{other['name']}.yaml, which measures {quantity};"
+                " expected a radar, from which no hidden value can be told",
+                f"name a sensor of backscatter there, such as sentinel1, or take a method that does not see {sensor}",
+            )
 
 
 def _refuse_told(filling: Entry, other: Entry, said: str) -> None:
