@@ -42,6 +42,15 @@ def test_a_meadow_mown_three_times_has_three_cuts_and_an_uncut_one_none():
     assert events(mown(DAYS)) == []
 
 
+@pytest.mark.parametrize(("away", "kind"), [(46, CUT), (66, HARVEST)])
+def test_a_cut_whose_regrowth_is_seen_late_is_told_by_the_next_value(away, kind):
+    days = np.array([100.0, 110, 120, 130, 140, 144, 144 + away, 144 + away + 10])
+    values = np.array([0.8, 0.8, 0.8, 0.8, 0.8, 0.5, 0.68, 0.7])
+    (found,) = events(values, days)
+    assert found["after"] == 144
+    assert found["kind"] == kind
+
+
 def test_a_crop_harvested_green_is_told_from_a_cut():
     values = np.where(DAYS < 150, double_logistic(DAYS, WHEAT), 0.2)
     (found,) = events(values)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stfuse.phenology.logistic import DATE_NAMES
-from stfuse.phenology.scores import date_errors, event_scores, match, match_seasons
+from stfuse.phenology.scores import date_errors, event_scores, match, match_seasons, visible_events
 
 
 def dates(fields, **columns):
@@ -136,3 +136,20 @@ def test_two_found_events_do_not_share_one_true_one():
     scores = event_scores([({"source": "a"}, told((1, "cut", 138, 1), (1, "cut", 144, 1)))], truth, 0.15)
     first = scores.iloc[0]
     assert (first["recall"], first["precision"], first["median_days"]) == (1, 0.5, 2)
+
+
+def test_an_event_is_visible_if_its_field_was_seen_shortly_before_and_after_and_once_more():
+    seen = {1: np.array([100.0, 110, 125, 160]), 2: np.array([100.0, 110])}
+    days = [(1, 110), (1, 111), (1, 126), (1, 90), (1, 125), (2, 105), (3, 105)]
+    truth = happened(*((field, "cut", "grassland", day, 0.3) for field, day in days))
+    assert visible_events(truth, seen, 20).tolist() == [True, True, False, False, True, False, False]
+
+
+def test_recall_is_also_said_of_what_a_source_could_show():
+    truth = happened(*((1, "cut", "grassland", day, drop) for day, drop in ((90, 0.05), (140, 0.3), (200, 0.3))))
+    table, there = told((1, "cut", 142, 1)), np.array([True, True, False])
+    first = event_scores([({}, table), ({}, table)], truth, 0.15, [there, ~there])
+    all_kinds = first[(first["kind"] == "all") & (first["class"] == "all")]
+    assert all_kinds["recall"].tolist() == [0.5, 0.5]
+    assert all_kinds["n_visible"].tolist() == [1, 1]
+    assert all_kinds["recall_visible"].tolist() == [1, 0]

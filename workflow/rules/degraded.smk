@@ -14,6 +14,8 @@ rule degrade:
         "results/logs/degraded/{experiment}/{site}/{sensor}/{date}.log",
     benchmark:
         "results/benchmarks/degraded/{experiment}/{site}/{sensor}/{date}.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/geo.yaml"
     resources:

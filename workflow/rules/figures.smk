@@ -14,6 +14,8 @@ rule draw_prediction:
         "results/logs/figures/{experiment}/{site}/prediction_{date}.log",
     benchmark:
         "results/benchmarks/figures/{experiment}/{site}/prediction_{date}.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/geo.yaml"
     resources:
@@ -40,6 +42,8 @@ rule draw_scatter:
         "results/logs/figures/{experiment}/{site}/scatter.log",
     benchmark:
         "results/benchmarks/figures/{experiment}/{site}/scatter.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/geo.yaml"
     resources:
@@ -68,6 +72,8 @@ rule tabulate:
         "results/logs/figures/{experiment}/{site}/table.log",
     benchmark:
         "results/benchmarks/figures/{experiment}/{site}/table.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/geo.yaml"
     resources:
@@ -90,6 +96,8 @@ rule draw_scores:
         "results/logs/figures/{experiment}/{site}/scores.log",
     benchmark:
         "results/benchmarks/figures/{experiment}/{site}/scores.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/geo.yaml"
     resources:
@@ -113,6 +121,8 @@ rule draw_ensemble:
         "results/logs/figures/{experiment}/{site}/ensemble_{method}.log",
     benchmark:
         "results/benchmarks/figures/{experiment}/{site}/ensemble_{method}.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/geo.yaml"
     resources:
@@ -137,6 +147,8 @@ rule draw_training:
         "results/logs/figures/{experiment}/{site}/training.log",
     benchmark:
         "results/benchmarks/figures/{experiment}/{site}/training.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/geo.yaml"
     resources:
@@ -160,6 +172,8 @@ rule draw_profiles:
         "results/logs/figures/{experiment}/{site}/profiles.log",
     benchmark:
         "results/benchmarks/figures/{experiment}/{site}/profiles.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/geo.yaml"
     resources:
@@ -186,6 +200,8 @@ rule draw_phenology:
         "results/logs/figures/{experiment}/{site}/phenology.log",
     benchmark:
         "results/benchmarks/figures/{experiment}/{site}/phenology.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/geo.yaml"
     resources:

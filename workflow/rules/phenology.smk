@@ -41,6 +41,7 @@ rule score_phenology:
     input:
         tables=source_phenology,
         event_tables=source_events,
+        series=source_series,
         seasons="results/simulated/{site}/phenology.csv",
         events="results/simulated/{site}/events.csv",
         truth="results/simulated/{site}/truth.nc",

@@ -18,6 +18,8 @@ rule assemble:
         "results/logs/series/{experiment}/{site}/{source}/seed{seed}.log",
     benchmark:
         "results/benchmarks/series/{experiment}/{site}/{source}/seed{seed}.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/geo.yaml"
     threads: series_threads

@@ -1,7 +1,7 @@
 """Stage `phenology`: seasons and events of every pixel (images) and of every field (tables)."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from stfuse.cube import TILE, read_window
+from stfuse.cube import read_window
 from stfuse.errors import InputError
 from stfuse.grid import same_grid
 from stfuse.job import job, whole
 from stfuse.phenology.courses import FieldCourses
 from stfuse.phenology.events import EVENT_NAMES
+from stfuse.phenology.files import LAYERS, NOWHERE, read_values, windows
 from stfuse.phenology.seasons import (
     SEASON_NAMES,
     PhenologySettings,
@@ -30,20 +31,16 @@ from stfuse.phenology.seasons import (
 from stfuse.phenology.transitions import event_table, season_table
 from stfuse.raster import REMAKE, image_file
 from stfuse.raster_stored import read_stored
-from stfuse.series import FUSED, NOISE, OBSERVED, day_numbers
-from stfuse.task import FloatArray, Window
+from stfuse.series import day_numbers
+from stfuse.task import FloatArray
 
 if TYPE_CHECKING:
     snakemake: Any
 
 logger = logging.getLogger("stfuse.phenology")
 
-BLOCK = 2 * TILE
-"""Pixels on each side of a window: whole pieces of the series' file and of the images, some ten thousand series."""
-LAYERS = ("ndvi", "flags", "weight")
 SHOWN = ("day", "error", "drop", "kind")
 """What the image of events holds of each: ``day_1``, ``error_1`` ..., ``day_2`` ... in order of time."""
-NOWHERE = (slice(0, 0), slice(0, 0))
 
 
 @dataclass(frozen=True)
@@ -114,8 +111,8 @@ def find_phenology(
     with ExitStack() as files:
         places = ((outputs.main, SEASON_NAMES), *((p, SEASON_NAMES) for p in outputs.seasons), (outputs.events, slots))
         main, *each, last = (files.enter_context(image_file(p, n, grid, tags, packed=False)) for p, n in places)
-        for window in tqdm(list(_windows(grid.shape)), unit="window", desc="phenology", disable=None):
-            values, weights, seen = _read(series, window)
+        for window in tqdm(list(windows(grid.shape)), unit="window", desc="phenology", disable=None):
+            values, weights, seen = read_values(series, window)
             courses.add(window, values, weights, seen)
             seasons, events = _found(values, weights, seen, days, settings)
             largest = main_seasons(seasons)[None, None]
@@ -134,20 +131,6 @@ def find_phenology(
         with whole(path) as part:
             table.to_csv(part, index=False, float_format="%.5g", lineterminator="\n")
     logger.info("%d fields, %.2f seasons a field", len(known[0]), np.isfinite(seasons[0]).sum() / max(len(known[0]), 1))
-
-
-def _windows(shape: tuple[int, int]) -> Iterator[Window]:
-    for row in range(0, shape[0], BLOCK):
-        for column in range(0, shape[1], BLOCK):
-            yield slice(row, min(row + BLOCK, shape[0])), slice(column, min(column + BLOCK, shape[1]))
-
-
-def _read(series: Path, window: Window) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-    """Values, what each counts, and whether it was seen on its day."""
-    cube = read_window(series, LAYERS, window)
-    flags = cube.values["flags"]
-    seen = (flags & (OBSERVED | FUSED) > 0) & (flags & NOISE == 0)
-    return cube.values["ndvi"], np.nan_to_num(cube.values["weight"]), seen
 
 
 def _found(

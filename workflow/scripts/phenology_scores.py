@@ -8,8 +8,10 @@ import pandas as pd
 from stfuse.frames import read_table
 from stfuse.job import job, whole
 from stfuse.phenology.events import EventSettings
+from stfuse.phenology.files import days_seen
 from stfuse.phenology.logistic import CURVE_NAMES, DATE_NAMES
-from stfuse.phenology.scores import date_errors, event_scores
+from stfuse.phenology.scores import date_errors, event_scores, visible_events
+from stfuse.phenology.seasons import read_settings
 from stfuse.phenology.transitions import EVENT_COLUMNS, true_dates, true_events
 from stfuse.raster_stored import read_stored
 from stfuse.truth import read_truth
@@ -52,7 +54,8 @@ def compare_events(
     fields: Path,
     bands: list[str],
     period: list[str],
-    min_drop: float,
+    series: list[Path],
+    settings: EventSettings,
     out: Path,
 ) -> None:
     """Write how many of the true events each source found, how many that it found are true, and errors in days.
@@ -71,8 +74,10 @@ def compare_events(
         Red and near-infrared.
     period : list of str
         First and last ISO date of the site.
-    min_drop : float
-        NDVI: smaller true drops are not asked for.
+    series : list of path
+        NetCDF of stage `series`, one a source: on which days each field was seen.
+    settings : EventSettings
+        True drops below `min_drop` are not asked for; events in gaps longer than `max_gap` are not visible.
     out : path
         CSV to write, see `stfuse.phenology.scores.event_scores`.
 
@@ -93,7 +98,9 @@ def compare_events(
         lambda day: read_truth(truth, str(day), bands, "ndvi", resolution)[0],
         (period[0], period[1]),
     )
-    _write(event_scores(list(zip(labels, found, strict=True)), known, min_drop), out)
+    year = int(period[0][:4])
+    visible = [visible_events(known, days_seen(path, numbered, year), settings.max_gap) for path in series]
+    _write(event_scores(list(zip(labels, found, strict=True)), known, settings.min_drop, visible), out)
 
 
 def _write(table: pd.DataFrame, out: Path) -> None:
@@ -116,6 +123,7 @@ if __name__ == "__main__":
             fields=Path(snakemake.input.fields),
             bands=list(snakemake.params.bands),
             period=list(snakemake.params.site["period"]),
-            min_drop=float(snakemake.params.settings.get("events", {}).get("min_drop", EventSettings().min_drop)),
+            series=[Path(p) for p in snakemake.input.series],
+            settings=read_settings(dict(snakemake.params.settings)).events,
             out=Path(snakemake.output.events),
         )

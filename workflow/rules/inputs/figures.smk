@@ -150,11 +150,6 @@ def source_names(wildcards):
     return list(series_files(EXPERIMENTS[wildcards.experiment], wildcards.site))
 
 
-def source_series(wildcards):
-    """Their series."""
-    return list(series_files(EXPERIMENTS[wildcards.experiment], wildcards.site).values())
-
-
 def source_images(wildcards):
     """Their transition dates per pixel."""
     return [f.replace("results/series", "results/phenology").replace(".nc", ".tif") for f in source_series(wildcards)]

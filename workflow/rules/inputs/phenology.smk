@@ -6,9 +6,14 @@ def phenology_settings(wildcards):
     return config["phenology"]
 
 
+def source_series(wildcards):
+    """The series of every source of an experiment at a site."""
+    return list(series_files(EXPERIMENTS[wildcards.experiment], wildcards.site).values())
+
+
 def source_phenology(wildcards):
-    """The field tables of every source of an experiment at a site."""
-    found = series_files(EXPERIMENTS[wildcards.experiment], wildcards.site).values()
+    """Their tables of fields."""
+    found = source_series(wildcards)
     return [f.replace("results/series", "results/phenology").replace(".nc", ".csv") for f in found]
 
 

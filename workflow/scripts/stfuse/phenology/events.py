@@ -33,6 +33,7 @@ _STEADY = 0.01  # NDVI per day: how fast courses change, one sigma, before any v
 _REGROWTH = 13.0  # days in which a mown sward makes up 1 - 1/e of what it lost
 _FASTER = 0.25  # share that it may have grown back beyond that
 _UNDONE = 0.7  # share that no sward has grown back at its next value, however late
+_LATER = 1.5  # of the days within which regrowth is looked for: the next value of all tells, if it is no later
 _BACK = 0.8  # share after which a cut is no longer seen
 
 
@@ -51,7 +52,7 @@ class EventSettings:
     regrown : float
         Share of the drop that a cut makes up again; what does not is a harvest.
     within : float
-        Days in which a cut does so.
+        Days in which a cut does so; where nothing was seen in so many, half as long again.
     """
 
     min_drop: float = 0.15
@@ -139,7 +140,7 @@ def _events_of(t, y, v, asked, out):  # type: ignore[no-untyped-def]
         if y[i - 1] - y[i] < 0.5 * drop or _is_undone(t, y, v, i, drop):
             continue
         top, back, j = 0.0, t[i], i + 1
-        while j < len(t) and t[j] - t[i] <= within:
+        while j < len(t) and t[j] - t[i] <= (within if j > i + 1 else _LATER * within):
             share = (y[j] - y[i]) / drop
             top = max(top, share)
             back = t[j]

@@ -152,7 +152,10 @@ def _spread(errors: Float64Array, ratios: Float64Array) -> dict[str, float]:
 
 
 def event_scores(
-    tables: Sequence[tuple[Mapping[str, Any], pd.DataFrame]], truth: pd.DataFrame, min_drop: float
+    tables: Sequence[tuple[Mapping[str, Any], pd.DataFrame]],
+    truth: pd.DataFrame,
+    min_drop: float,
+    visible: Sequence[NDArray[np.bool_]] | None = None,
 ) -> pd.DataFrame:
     """Compare events with the truth, per source, kind and class.
 
@@ -168,21 +171,26 @@ def event_scores(
         field, kind, class, day (in the same days) and drop, see `stfuse.phenology.transitions.true_events`.
     min_drop : float
         NDVI.
+    visible : sequence of ndarray of bool, shape (row of `truth`,), optional
+        Of each source, see `visible_events`; all by default.
 
     Returns
     -------
     DataFrame
         Labels, kind and class (or ``all``), n_true, n_found (told as that kind), n_right (true events found), recall,
-        precision (NaN for kinds that are not told apart), median_days, bias_days and within90 of the right ones, and
+        n_visible, recall_visible (of those that the source could show), precision (NaN for kinds that are not told
+        apart), median_days, bias_days and within90 of the right ones, and
         kind_right (share of all true events with a found one that were told as the kind they are). In the rows of one
         kind only what was told as it is is right: cuts as cuts, all others as harvests; so a harvest found at a
         tillage counts for the precision of harvests, but for the recall of tillages.
     """
     rows = []
-    shown = truth[truth["drop"] >= min_drop].reset_index(drop=True)
+    fell = (truth["drop"] >= min_drop).to_numpy()
+    shown = truth[fell].reset_index(drop=True)
     faint = truth[(truth["drop"] < min_drop) & (truth["drop"] >= HARDLY * min_drop)]
     by_field = truth.drop_duplicates("field").set_index("field")["class"].astype(str)
-    for labels, given in tables:
+    for n, (labels, given) in enumerate(tables):
+        there = visible[n][fell] if visible else np.ones(len(shown), bool)
         table = given.reset_index(drop=True)
         pairs = _pairs(table, shown)
         rest = table.drop(index=table.index[list(pairs.values())])
@@ -199,8 +207,34 @@ def event_scores(
                 if mine.any() or told.any():
                     where = {**labels, "kind": kind, "class": name}
                     of_told = right[kind == ALL][told.to_numpy()]
-                    rows.append({**where, **_told(shown[mine], found[mine.to_numpy()], of_told, kind)})
+                    rows.append(
+                        {**where, **_told(shown[mine], found[mine.to_numpy()], there[mine.to_numpy()], of_told, kind)}
+                    )
     return pd.DataFrame(rows)
+
+
+def visible_events(truth: pd.DataFrame, seen: Mapping[int, NDArray[np.float64]], max_gap: float) -> NDArray[np.bool_]:
+    """Tell which true events a source could show: its field was seen shortly before and after, and once more.
+
+    Parameters
+    ----------
+    truth : DataFrame
+        field and day.
+    seen : mapping
+        Field number -> ascending days on which the source saw it.
+    max_gap : float
+        Days between the last look before and the first on the day or after it, at most.
+
+    Returns
+    -------
+    ndarray of bool, shape (row,)
+    """
+    out = np.zeros(len(truth), bool)
+    for i, (number, day) in enumerate(zip(truth["field"], truth["day"], strict=True)):
+        days = seen.get(int(number), np.empty(0))
+        after = int(np.searchsorted(days, float(day)))
+        out[i] = 0 < after < len(days) - 1 and days[after] - days[after - 1] <= max_gap
+    return out
 
 
 def _pairs(table: pd.DataFrame, truth: pd.DataFrame) -> Mapping[int, int]:
@@ -218,7 +252,9 @@ def _told_apart(true: pd.DataFrame) -> NDArray[np.object_]:
     return np.where(true["kind"] == KINDS[CUT], KINDS[CUT], KINDS[HARVEST]).astype(object)
 
 
-def _told(true: pd.DataFrame, found: pd.DataFrame, right: NDArray[np.bool_], kind: str) -> dict[str, float]:
+def _told(
+    true: pd.DataFrame, found: pd.DataFrame, visible: NDArray[np.bool_], right: NDArray[np.bool_], kind: str
+) -> dict[str, float]:
     paired = found["kind"].notna().to_numpy()
     agrees = found["kind"].to_numpy() == _told_apart(true)
     seen = paired if kind == ALL else paired & agrees
@@ -230,6 +266,8 @@ def _told(true: pd.DataFrame, found: pd.DataFrame, right: NDArray[np.bool_], kin
         "n_found": len(right) if tells else np.nan,
         "n_right": int(seen.sum()),
         "recall": float(seen.mean()) if len(true) else np.nan,
+        "n_visible": int(visible.sum()),
+        "recall_visible": float(seen[visible].mean()) if visible.any() else np.nan,
         "precision": float(right.mean()) if tells and len(right) else np.nan,
         **{name: spread[name] for name in ("median_days", "bias_days", "within90")},
         "kind_right": float(agrees[paired].mean()) if paired.any() else np.nan,
