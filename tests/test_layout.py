@@ -153,6 +153,22 @@ def test_every_rule_says_what_it_is_for_where_it_logs_and_what_it_takes() -> Non
     assert {name: parts for name, parts in lacking.items() if parts} == {}
 
 
+def test_every_rule_says_which_kind_of_experiment_it_serves() -> None:
+    """Asked for one of the other kind, Snakemake says that there is no rule, and not that a name is no key."""
+    kinds = {"EXPERIMENTS": "results/(degraded|series|phenology)/", "FILLINGS": "results/pixels/"}
+    found: dict[str, str] = {}
+    for file in RULES:
+        for rule in re.split(r"^(?:rule|checkpoint) ", file.read_text(), flags=re.MULTILINE)[1:]:
+            output = re.search(r"    output:\n((?:        .*\n)+)", rule)
+            if output and "{experiment}" in output[1]:
+                name = rule.split(":")[0]
+                kind = re.search(r"        experiment=any_of\((\w+)\),", rule)
+                found[name] = kind[1] if kind else ""
+                assert not [k for k, own in kinds.items() if re.search(own, output[1]) and k != found[name]], name
+    assert len(found) > 20
+    assert [name for name, kind in found.items() if kind not in kinds] == ["summarise"]  # serves both
+
+
 def test_rules_lie_in_the_files_of_stages_and_functions_beside_them() -> None:
     assert {first_word(file) for file in RULES} == {"common", *STAGES}
     of_stages = {file.stem for file in RULES if file.parent.name == "rules"}

@@ -91,6 +91,20 @@ UNFIT: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
 }
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "results/figures/filling_space/filling_east/scores.png",
+        "results/series/filling_space/filling_east/sentinel2/seed0.nc",
+        "results/figures/filling_sar/gaps.png",
+    ],
+)
+def test_what_an_experiment_of_that_kind_never_has_is_made_by_no_rule(tmp_path: Path, target: str) -> None:
+    run = snakemake(tmp_path, target, "-n", "--configfile", str(ROOT / "tests/config/filling.yaml"))
+    assert run.returncode != 0
+    assert "MissingRuleException" in run.stderr + run.stdout, run.stderr
+
+
 @pytest.mark.parametrize("wrong", UNFIT)
 def test_parts_that_do_not_fit_are_refused_before_any_job(tmp_path: Path, wrong: str) -> None:
     site, experiment, named = UNFIT[wrong]

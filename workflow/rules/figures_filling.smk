@@ -41,7 +41,7 @@ rule compare_splits:
     benchmark:
         "results/benchmarks/figures/{study}/splits.tsv"
     wildcard_constraints:
-        study=any_of(STUDIES),
+        study=any_of(study for study in STUDIES if fillings_of(study)),
     conda:
         "../../envs/geo.yaml"
     resources:

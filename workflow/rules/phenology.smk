@@ -22,6 +22,8 @@ rule find_phenology:
         "results/logs/phenology/{experiment}/{site}/{source}/seed{seed}.log",
     benchmark:
         "results/benchmarks/phenology/{experiment}/{site}/{source}/seed{seed}.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/geo.yaml"
     threads: phenology_threads
@@ -53,6 +55,8 @@ rule score_phenology:
         "results/logs/phenology/{experiment}/{site}/errors.log",
     benchmark:
         "results/benchmarks/phenology/{experiment}/{site}/errors.tsv"
+    wildcard_constraints:
+        experiment=any_of(EXPERIMENTS),
     conda:
         "../../envs/geo.yaml"
     resources:

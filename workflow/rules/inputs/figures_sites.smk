@@ -32,6 +32,12 @@ def likenesses():
                     f"config/studies/{study['name']}.yaml: `likeness:` names {name}, which is none of its experiments",
                     "add it to `experiments:`",
                 )
+            if name in FILLINGS:
+                raise InputError(
+                    f"config/studies/{study['name']}.yaml: `likeness:` names {name}, whose protocol is gaps: it has no "
+                    "coarse images to compare",
+                    "name an experiment with another protocol",
+                )
             sites = EXPERIMENTS[name]["sites"]
             real = [site for site in sites if "simulated" not in SITES[site]]
             pairs = [(site, other) for site in sites if "simulated" in SITES[site] for other in real]
