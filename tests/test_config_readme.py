@@ -80,13 +80,21 @@ def test_every_file_on_the_page_is_valid_by_its_schema(content: str) -> None:
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_the_experiment_of_a_section_fits_its_site(section: str) -> None:
+def test_the_experiments_of_a_section_fit_its_sites(section: str) -> None:
     held = files(section)
-    site, experiment = (checked(held[f"config/{kind}/mine.yaml"]) for kind in ("sites", "experiments"))
-    check_experiment(experiment, {"mine": site}, SENSORS)
-    assert set(experiment["methods"]) <= set(yaml.safe_load((ROOT / "config/config.yaml").read_text())["methods"])
-    assert checked(held["config/studies/mine.yaml"])["experiments"] == ["mine"]
-    assert checked(held["config/mine.yaml"])["studies"] == ["mine"]
+    found: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+    for name, content in held.items():
+        if name.startswith(tuple(f"config/{kind}/" for kind in KINDS)):
+            found[Path(name).parts[1]][Path(name).stem] = checked(content)
+    main = checked(held["config/mine.yaml"])
+    known = {*yaml.safe_load((ROOT / "config/config.yaml").read_text())["methods"], *main["methods"]}
+    for experiment in found["experiments"].values():
+        assert set(experiment["methods"]) <= known
+        # What a gap experiment stands on is checked by a dry run below.
+        if experiment["protocol"] != "gaps":
+            check_experiment(experiment, found["sites"], SENSORS)
+    assert main["studies"] == list(found["studies"]) == ["mine"]
+    assert set(found["studies"]["mine"]["experiments"]) == set(found["experiments"])
 
 
 def test_the_page_shows_every_archive_and_a_land_cover_map() -> None:
@@ -171,16 +179,49 @@ def test_every_key_of_a_config_file_is_said_in_its_schema() -> None:
         assert silent == [], schema.name
 
 
-@pytest.mark.e2e
-def test_a_static_catalogue_is_searched_by_the_pages_files_and_the_rest_is_planned(tmp_path: Path) -> None:
-    for name, content in files(next(section for section in SECTIONS if "static" in section)).items():
-        path = tmp_path / name
+def written(folder: Path, section: str) -> list[str]:
+    """Write a section's files into a folder; what names them to Snakemake."""
+    for name, content in files(section).items():
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    make_archive(tmp_path / "data/my-archive")
     # The reader's files lie in config/ of the repository; here in a folder that is searched before it.
-    (tmp_path / "here.yaml").write_text("folders: [config]\ndata: data\n")
-    config = ["--configfile", str(tmp_path / "config/mine.yaml"), str(tmp_path / "here.yaml")]
+    (folder / "here.yaml").write_text("folders: [config]\ndata: data\n")
+    return ["--configfile", str(folder / "config/mine.yaml"), str(folder / "here.yaml")]
+
+
+GAPS = next(section for section in SECTIONS if "Gaps" in section)
+
+
+def test_gaps_are_filled_by_the_pages_files_and_make_what_the_page_lists(tmp_path: Path) -> None:
+    config = written(tmp_path, GAPS)
+    listed = PAGE.read_text().partition("| in `results/`")[2].partition("\n\n")[0]
+    paths = [f"results/{path}" for path in re.findall(r"`(\w+/\S+?)`", listed)]
+    assert len(paths) > 7
+    planned = snakemake(tmp_path, *paths, "--dry-run", *config)
+    assert planned.returncode == 0, planned.stderr[-3000:]
+
+
+def test_one_place_with_radar_is_split_by_time_as_the_page_says(tmp_path: Path) -> None:
+    config = written(tmp_path, GAPS)
+    (tmp_path / "config/sites/elsewhere.yaml").unlink()
+    for name in ("mine_radar", "mine_gaps"):
+        path = tmp_path / f"config/experiments/{name}.yaml"
+        path.write_text(path.read_text().replace(", elsewhere]", "]").replace("train_sites: [elsewhere]\n", ""))
+    run = snakemake(tmp_path, "--dry-run", *config)
+    assert run.returncode != 0
+    assert "learned from images of mine whose values are hidden" in run.stderr + run.stdout
+    for name in ("mine_radar", "mine_gaps"):
+        path = tmp_path / f"config/experiments/{name}.yaml"
+        path.write_text(path.read_text() + 'train_until: "2022-12-31"\n')
+    run = snakemake(tmp_path, "--dry-run", *config)
+    assert run.returncode == 0, run.stderr[-3000:]
+
+
+@pytest.mark.e2e
+def test_a_static_catalogue_is_searched_by_the_pages_files_and_the_rest_is_planned(tmp_path: Path) -> None:
+    config = written(tmp_path, next(section for section in SECTIONS if "static" in section))
+    make_archive(tmp_path / "data/my-archive")
     planned = snakemake(tmp_path, "--dry-run", *config)
     assert planned.returncode == 0, planned.stderr[-3000:]
     assert "find_scenes" in planned.stdout + planned.stderr
