@@ -17,7 +17,7 @@ from stfuse.grid import site_grid
 from stfuse.job import job
 from stfuse.series import FILLED, FUSED, NOISE, OBSERVED, Dense, SeriesSettings, regular_steps
 from stfuse.series_files import FilledFiles, ImageFiles, SeriesParts, sampled, strips
-from stfuse.sigmas import measure_sigmas
+from stfuse.sigmas import Sigmas, measure_sigmas
 from stfuse.threads import in_order
 from stfuse.tiles import plan
 
@@ -93,10 +93,7 @@ def make_series(
     shares = speeds_of(sample, sigmas)
     logger.info("%d dates, %d observed; %s; %s", len(parts.dates), len(observed), sigmas, shares)
     attrs = {"title": "NDVI series", **{k: str(v) for k, v in labels.items()}}
-    attrs |= _provenance(fused, observed, filled, site, chosen) | {
-        "sigmas": str(asdict(sigmas)),
-        "noise": f"{sigmas.observed:.4g}",
-    }
+    attrs |= _provenance(fused, observed, filled, site, chosen, sigmas)
     noise = 0
     height, width = grid.shape
     tiles = [tile.core for tile in plan((height, width), (block, block), 0)]
@@ -177,13 +174,20 @@ def _values(dense: Dense, curve: Curve) -> dict[str, NDArray[Any]]:
 
 
 def _provenance(
-    fused: list[Path], observed: list[Path], filled: Path | None, site: dict[str, Any], settings: SeriesSettings
+    fused: list[Path],
+    observed: list[Path],
+    filled: Path | None,
+    site: dict[str, Any],
+    settings: SeriesSettings,
+    sigmas: Sigmas,
 ) -> dict[str, str]:
     return {
         "period": "/".join(site["period"]),
         "observed_images": " ".join(str(p) for p in observed),
         "fused_images": " ".join(str(p) for p in fused),
         "filled_cube": str(filled or ""),
+        "sigmas": str(asdict(sigmas)),
+        "noise": f"{sigmas.observed:.4g}",
         "settings": ", ".join(f"{k}={v}" for k, v in asdict(settings).items()),
         "references": "Wahba 1983; Chen et al. 2004 (doi:10.1016/j.rse.2004.03.014); Htitiou et al. 2020, section 4.2",
     }
