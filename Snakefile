@@ -25,6 +25,12 @@ from snakemake.utils import min_version
 
 min_version("9.25")
 
+# Snakemake's default of 100 jobs a second makes it look for jobs once more a second for each job that ended: after a few
+# hundred it takes a core by itself. Cores and `jobs:` are limit enough; another `--max-jobs-per-timespan` is kept.
+if rate := getattr(workflow.scheduling_settings, "max_jobs_per_timespan", None):
+    if (rate.max_jobs, rate.timespan) == (100, 1):
+        workflow.scheduling_settings.max_jobs_per_timespan = None
+
 
 configfile: f"{workflow.basedir}/config/config.yaml"
 
