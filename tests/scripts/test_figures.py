@@ -210,7 +210,9 @@ def test_report_holds_everything_in_one_file(
     timed = root / "benchmarks/fused/mosaic_withheld/mosaic/esrcnn/seed0/2023-05-10.tsv"
     timed.parent.mkdir(parents=True)
     timed.write_text("s\tmax_rss\tcpu_time\n12.5\t210.0\t11.0\n")
-    shown = [tables["scores"], tables["dates"], errors, tables["summary"], *of_site]
+    events = errors.with_name("event_scores.csv")
+    events.write_text("experiment,site,source,seed,kind,class,recall\ne,s,starfm_si,0,cut,all,0.71\n")
+    shown = [tables["scores"], tables["dates"], errors, events, tables["summary"], *of_site]
     page = report(root, pictures, shown, tmp_path / "r.html")
 
     assert page.count('src="data:image/png;base64,') == 2
@@ -222,6 +224,7 @@ def test_report_holds_everything_in_one_file(
     assert ">REAL<" not in page
     assert "is best: RMSE" in page
     assert "from the fused series (starfm_si)" in page
+    assert page.index("Errors of the transition dates") < page.index("Cuts and harvests found") < page.index(">0.71<")
     assert "<td>12.5</td>" in page
     assert page.count('<tr class="dropped">') + page.count('<tr class="used">') + page.count('<tr class="idle">') == 96
     assert "96 scenes: " in page

@@ -67,7 +67,7 @@ def make_report(
         series ``figures/{experiment}/{name}.png``.
     tables : sequence of Path
         Tables whose folders name their experiment and site, only one of them, a study, or none of these.
-        ``scores.csv`` of `stfuse.tables`, ``errors.csv`` of `stfuse.phenology.transitions`, ``overall.csv`` and
+        ``scores.csv`` of `stfuse.tables`, ``errors.csv`` of `stfuse.phenology.scores`, ``overall.csv`` and
         ``gaps.csv`` of `stfuse.filling.tables` also give the verdicts. A site's ``scenes.csv`` and ``bandpass.csv`` are
         those of `stfuse.scene_table`.
     benchmarks : Path

@@ -37,7 +37,7 @@ def report_tables(wildcards):
                 found += [f"{folder}/scores.csv", f"{folder}/dates.csv"]
                 found += [f"{folder}/ensemble_{method}.csv" for method in ensembles_at(experiment, site)]
             if has_series(experiment) and "simulated" in SITES[site]:
-                found.append(f"results/phenology/{name}/{site}/errors.csv")
+                found += [f"results/phenology/{name}/{site}/{table}.csv" for table in ("errors", "event_scores")]
     return [*found, *(["results/scores/summary.csv"] if anything_scored() else [])]
 
 

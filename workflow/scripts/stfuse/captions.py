@@ -123,6 +123,14 @@ TABLES = {
         "Days between found and true dates of the fields: mean size (mae) and mean (bias; negative = too early). "
         "`common` rows count only fields that every source could fit, which is the fair comparison.",
     ),
+    "event_scores": ("Cuts and harvests found",
+        "Events found in the fields beside the true ones, over all classes; the file has each class, too. Asked for is "
+        "what made NDVI fall far enough, and it is found within ten days. Recall is the share of true events found, "
+        "precision the share of found ones that are true. Visible are true events that the source could show at all: "
+        "its field was seen before and after within the longest gap allowed (`max_gap`), and once more later. In the "
+        "row of one kind an event counts as found only if it was told as that kind: cuts as cuts, all others as "
+        "harvests.",
+    ),
     "overall": ("Errors over all gaps",
         "By site, kind of truth and method; site `all` counts every value of every site once. `best` names the metrics "
         "in which no method is better, `coverage90` is the share of values within the stated 90 % intervals.",
@@ -174,6 +182,8 @@ def figure_words(stem: str) -> tuple[str, str]:
 
 def table_words(stem: str) -> tuple[str, str]:
     """Title and caption of a table by its file stem."""
+    if stem in TABLES:
+        return TABLES[stem]
     kind, _, detail = stem.partition("_")
     title, text = TABLES.get(kind, (stem.replace("_", " "), ""))
     return f"{title} {detail.replace('_', ' ')}".strip(), text

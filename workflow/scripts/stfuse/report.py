@@ -164,7 +164,7 @@ def phenology_verdict(errors: pd.DataFrame, sensors: Sequence[str]) -> str:
     Parameters
     ----------
     errors : DataFrame
-        Columns source, date_name, fields, mae_days, n, see `stfuse.phenology.transitions.date_errors`.
+        Columns source, date_name, fields, mae_days, n, see `stfuse.phenology.scores.date_errors`.
     sensors : sequence of str
         Sources that are one sensor alone.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,10 @@ __all__ = ["LARGEST", "figures_shown", "is_listing", "listing_shown", "scores_re
 Facts = dict[str, Any]
 LISTINGS = {"scenes": scene_listing, "bandpass": line_listing}
 """Tables of a site that have a look of their own, by the stems of their files."""
+SHORT = {"event_scores": {"class": "all"}}
+"""Tables of which the page shows only the rows with these values; the embedded file has all."""
+NAMES = ("experiment", "site")
+"""Columns that a section's own heading says."""
 LONGEST = 120
 """Rows of a table shown on the page; the embedded file has all."""
 LARGEST = 4_000_000
@@ -101,6 +105,8 @@ def table_shown(path: Path) -> Facts:
             columns, *rows = list(csv.reader(file)) or [[]]
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as a table ({error})", REMAKE) from error
+    if path.stem in SHORT:
+        columns, rows = _shortened(columns, rows, SHORT[path.stem])
     shown = rows[:LONGEST]
     file_name = "_".join([*path.parent.parts[-2:], path.name])
     return {
@@ -113,3 +119,13 @@ def table_shown(path: Path) -> Facts:
         "file": file_name,
         "src": _embed(path, "text/csv"),
     }
+
+
+def _shortened(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], only: Mapping[str, str]
+) -> tuple[list[str], list[list[str]]]:
+    """The rows with these values, without the columns that then say the same in all of them."""
+    asked = [(columns.index(name), value) for name, value in only.items() if name in columns]
+    places = [i for i, name in enumerate(columns) if name not in (*only, *NAMES)]
+    kept = [row for row in rows if all(row[i] == value for i, value in asked)]
+    return [columns[i] for i in places], [[row[i] for i in places] for row in kept]
