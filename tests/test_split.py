@@ -171,3 +171,15 @@ def test_a_gap_experiment_names_its_images_dates_and_guides() -> None:
     assert made.bands_of("b", "s1") == ["vv", "vh"] and made.bands_of("b", "fine") == ["red", "nir"]
     less = rules(radar(sites=["a", "b"]), filling(min_clear=1.1))
     assert less.filling_sample(less.FILLINGS["gaps"], "a")["fine"] == []
+
+
+def test_a_gap_experiment_without_a_date_left_to_score_is_refused_before_anything_is_gathered() -> None:
+    def gathered(until: int, site: str = "a") -> Any:
+        made = rules(radar(sites=["a", "b"]), filling(train_until=day(until)))
+        return made.gathered_files(job(experiment="gaps", site=site))
+
+    assert f"results/ard/a/fine/{day(20)}.tif" in gathered(19)
+    words = f"learns until {day(20)}, and no fine image of site a is later"
+    with pytest.raises(InputError, match=rf"{words}.*the last: {day(20)}.*Cure: choose an earlier"):
+        gathered(20)
+    assert gathered(30, "b"), "where it only learns nothing is scored"

@@ -66,6 +66,30 @@ def test_an_experiment_that_cannot_run_is_refused(change: dict[str, Any], words:
         check_experiment(experiment(**change), {"s": SITE}, SENSORS)
 
 
+@pytest.mark.parametrize(
+    ("until", "words"),
+    [
+        ("2020-02-30", "`train_until:` .day is out of range"),
+        ("2020-12-31", "period of site s ends on 2020-12-31: no date is left.*Cure: choose an earlier"),
+        ("2021-06-30", "period of site s ends on 2020-12-31: no date is left.*Cure: choose an earlier"),
+        ("2020-02-28", "period of site s begins on 2020-02-29: nothing to learn.*Cure: choose a later"),
+    ],
+)
+def test_a_last_day_of_learning_leaves_something_on_both_sides_of_it(until: str, words: str) -> None:
+    with pytest.raises(InputError, match=rf"experiments/e\.yaml: .*{words}"):
+        check_experiment(experiment(train_until=until), {"s": SITE}, SENSORS)
+    for within in ("2020-02-29", "2020-12-30"):
+        check_experiment(experiment(train_until=within), {"s": SITE}, SENSORS)
+
+
+def test_sites_that_are_only_learned_at_or_only_predicted_at_are_held_to_their_own_side() -> None:
+    early, late = (SITE | {"period": [f"{year}-01-01", f"{year}-12-31"]} for year in (2019, 2021))
+    apart = experiment(sites=["late"], train_sites=["early"], train_until="2020-06-30")
+    check_experiment(apart, {"early": early, "late": late}, SENSORS)
+    with pytest.raises(InputError, match="period of site early begins on 2021-01-01: nothing to learn"):
+        check_experiment(apart, {"early": late, "late": late}, SENSORS)
+
+
 def test_all_methods_means_those_whose_inputs_suffice_and_named_ones_must_fit() -> None:
     assert methods_of(experiment(), NEEDS) == ["plain"]
     assert methods_of(experiment(aux={"pan": "b"}), NEEDS) == ["plain", "sharp"]

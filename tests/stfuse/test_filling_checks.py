@@ -27,8 +27,9 @@ SENSORS: dict[str, dict[str, Any]] = {
     "s1": {"bands": {"vv": 10, "vh": 10}, "resolution": 10, "quantity": "backscatter", "collections": {"rtc": {}}},
     "crops": {"bands": {"class": 30}, "resolution": 30, "quantity": "classes", "collections": {"map": {}}},
 }
+PERIOD = ["2020-01-01", "2020-12-31"]
 SITES = {
-    name: {"name": name, "sensors": ["s2", "s1", "coarser", "l8", "crops"], "reference": "s2"}
+    name: {"name": name, "sensors": ["s2", "s1", "coarser", "l8", "crops"], "reference": "s2", "period": PERIOD}
     for name in ("a", "b", "c")
 } | {"bare": {"name": "bare", "sensors": ["s2"], "reference": "s2"}}
 
@@ -87,6 +88,7 @@ def test_what_fits_passes() -> None:
         ({}, {"sites": ["a", "b"], "train_sites": ["d"]}, "predicts nothing at c"),
         ({}, {"fine": "coarser"}, "pixels of another size"),
         ({"train_until": "2020-02-30"}, {"train_until": "2020-01-01"}, "train_until"),
+        ({"train_until": "2020-12-31"}, {}, "learns until 2020-12-31, but the period of site a ends on 2020-12-31"),
         ({"train": "site"}, {}, "train_sites:` would not be used"),
     ],
 )

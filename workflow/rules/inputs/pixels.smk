@@ -59,9 +59,24 @@ def gathered(wildcards):
     return filling_sample(FILLINGS[wildcards.experiment], wildcards.site)
 
 
+def require_tested(filling, site):
+    """Refuse a site of whose images none is later than the last day that is learned from: nothing could be scored."""
+    until = filling.get("train_until")
+    images = clear_images(filling, site, filling["fine"])
+    if until and site in filling["sites"] and not any(Path(image).stem > until for image in images):
+        last = max((Path(image).stem for image in images), default="none")
+        raise InputError(
+            f"Experiment {filling['name']} learns until {until}, and no {filling['fine']} image of site {site} is later"
+            f" that is clear enough (the last: {last})",
+            "choose an earlier `train_until:`, lower min_clear or widen the site's period",
+        )
+
+
 def gathered_files(wildcards):
     """Its files."""
-    return filling_files(FILLINGS[wildcards.experiment], wildcards.site)
+    filling = FILLINGS[wildcards.experiment]
+    require_tested(filling, wildcards.site)
+    return filling_files(filling, wildcards.site)
 
 
 def lattice(wildcards):

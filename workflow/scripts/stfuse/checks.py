@@ -127,7 +127,7 @@ def check_experiment(experiment: Entry, sites: Mapping[str, Entry], sensors: Map
     InputError
         If a sensor is not at a site, a band is not in a sensor of reflectance, fine and coarse are one sensor,
         backscatter is to be predicted, NDVI is asked of other bands than red and near infrared, a site's reference is
-        no sensor of reflectance, or sites to learn at are named that are not used.
+        no sensor of reflectance, or learning and testing cannot be parted as asked (`require_split`).
     """
     where = f"config/experiments/{experiment['name']}.yaml"
     fine, coarse = experiment["fine"], experiment["coarse"]
@@ -140,7 +140,7 @@ def check_experiment(experiment: Entry, sites: Mapping[str, Entry], sensors: Map
             "name a sensor of reflectance as `fine:`, and another protocol than reduced where `coarse:` is a radar",
         )
     require_bands(experiment, [s for s in (fine, coarse) if not _backscatter(sensors[s])], sensors)
-    require_split(experiment)
+    require_split(experiment, sites)
 
 
 def learned_at(experiment: Entry) -> Sequence[str]:
@@ -187,18 +187,39 @@ def require_bands(experiment: Entry, having: Sequence[str], sensors: Mapping[str
         )
 
 
-def require_split(experiment: Entry) -> None:
-    """Refuse sites to learn at that would not be used, and a last day of learning that no calendar has."""
+def require_split(experiment: Entry, sites: Mapping[str, Entry]) -> None:
+    """Refuse sites to learn at that would not be used, and a last day of learning with nothing on one side of it.
+
+    Raises
+    ------
+    InputError
+        If `train_sites` would not be used, or `train_until` is no day of the calendar, lies before the period of a site
+        to learn at, or at or beyond the end of that of a site to predict at.
+    """
     where = f"config/experiments/{experiment['name']}.yaml"
     if experiment.get("train") == "site" and set(learned_at(experiment)) != set(experiment["sites"]):
         raise InputError(
             f"{where}: with `train: site` each site learns for itself, and `train_sites:` would not be used",
             "leave out one of the two",
         )
+    if not (until := experiment.get("train_until")):
+        return
     try:
-        date.fromisoformat(experiment.get("train_until", "2000-01-01"))
+        date.fromisoformat(until)
     except ValueError as error:
         raise InputError(f"{where}: `train_until:` ({error})", "write it as YYYY-MM-DD") from error
+    for name in experiment["sites"]:
+        if (last := sites[name]["period"][1]) <= until:
+            raise InputError(
+                f"{where}: it learns until {until}, but the period of site {name} ends on {last}: no date is left",
+                "choose an earlier `train_until:`, or widen the site's `period:`",
+            )
+    for name in learned_at(experiment):
+        if until < (first := sites[name]["period"][0]):
+            raise InputError(
+                f"{where}: it learns until {until}, but the period of site {name} begins on {first}: nothing to learn",
+                "choose a later `train_until:`, or name under `train_sites:` only sites with dates before it",
+            )
 
 
 def methods_of(experiment: Entry, needs: Mapping[str, Needs]) -> list[str]:

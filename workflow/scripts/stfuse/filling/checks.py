@@ -37,7 +37,7 @@ def check_filling(
     where = f"config/experiments/{filling['name']}.yaml"
     require_sensors(filling, {filling["fine"], *filling["aux"].values()}, sites, sensors)
     require_bands(filling, [filling["fine"]], sensors)
-    require_split(filling)
+    require_split(filling, sites)
     _refuse_same_images(filling, sensors)
     for name, guide in filling["guides"].items():
         said, other = f"{where}: the guide {name}", experiments.get(guide["experiment"])
