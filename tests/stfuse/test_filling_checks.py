@@ -14,7 +14,7 @@ from snakemake.utils import validate
 from stfuse.checks import check_experiment, methods_of
 from stfuse.errors import InputError
 from stfuse.filling.checks import check_filling
-from stfuse.needs import Needs
+from stfuse.needs import Needs, read_defaults, read_needs, with_settings
 from stfuse.products.sensors import require_series
 
 ROOT = Path(__file__).parents[2]
@@ -188,6 +188,30 @@ def test_methods_run_where_they_can() -> None:
     ):
         with pytest.raises(InputError, match=f"method {name} {words}.*Cure"):
             methods_of(entry | {"methods": [name]}, NEEDS)
+
+
+GRU = ROOT / "workflow/scripts/stfuse/methods/gru.py"
+
+
+@pytest.mark.parametrize(
+    ("settings", "lacks", "words"),
+    [
+        ({}, {"guides": {}}, "needs the guide sar.*Cure: name where it comes from under `guides:`"),
+        ({"inputs": "ndvi_fusion"}, {"guides": {"other": {}}, "aux": {}}, "needs the guide sar.*Cure"),
+        ({"inputs": "ndvi_backscatter"}, {"aux": {}}, "needs sar.*Cure: name the sensor under `aux:`"),
+    ],
+)
+def test_a_method_whose_settings_ask_for_radar_runs_only_where_there_is_some(
+    settings: dict[str, Any], lacks: dict[str, Any], words: str
+) -> None:
+    radar = {"gru": with_settings(read_needs(GRU), read_defaults(GRU) | settings)}
+    optical = {"gru": with_settings(read_needs(GRU), {"inputs": "optical_only"})}
+    for entry in (filling(), filling(**lacks)):
+        assert methods_of(entry, NEEDS | optical) == ["interpolated", "learned", "gru"]
+    assert methods_of(filling(), NEEDS | radar) == ["interpolated", "learned", "gru"]
+    assert methods_of(filling(**lacks), NEEDS | radar) == ["interpolated", "learned"]
+    with pytest.raises(InputError, match=rf"gaps\.yaml: method gru {words}.*, or give it `inputs: optical_only`"):
+        methods_of(filling(methods=["gru"], **lacks), radar)
 
 
 WRITTEN = {"sites": ["a"], "protocol": "gaps", "fine": "s2", "bands": ["red", "nir"]}

@@ -8,7 +8,11 @@ import pytest
 
 from stfuse.errors import InputError
 from stfuse.learning.plan import Plan
-from stfuse.needs import Needs, read_needs, read_params, with_references
+from stfuse.methods import load
+from stfuse.needs import Needs, read_defaults, read_needs, read_params, with_references, with_settings
+
+METHODS = Path(__file__).parents[2] / "workflow/scripts/stfuse/methods"
+FILES = [path for path in sorted(METHODS.glob("[!_]*.py")) if read_needs(path).by_setting]
 
 
 def write(folder: Path, text: str) -> Path:
@@ -48,3 +52,30 @@ def test_an_entry_may_ask_for_references_that_the_method_can_use() -> None:
     )
     with pytest.raises(InputError, match=r"mine cannot take references: all. Cure: choose from nearest, bracketing"):
         with_references(needs, "all", "mine")
+
+
+def test_defaults_are_read_where_they_are_plain_values(tmp_path: Path) -> None:
+    lines = ("kind: str = 'a'", "pair: tuple = (1, 2)", "share: float = SHARE", "none: int")
+    text = "class Params(Plan):\n" + "".join(f"    {line}\n" for line in lines)
+    assert read_defaults(write(tmp_path, text)) == {"kind": "a", "pair": (1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "aux", "guides"),
+    [({"kind": "a"}, ("pan",), ("sar",)), ({"kind": "b"}, ("pan", "sar"), ()), ({"kind": "c"}, ("pan",), ())],
+)
+def test_settings_decide_which_series_a_method_needs(
+    settings: dict[str, str], aux: tuple[str, ...], guides: tuple[str, ...]
+) -> None:
+    rows = (("kind", "a", "guides", "sar"), ("kind", "b", "aux", "sar"), ("kind", "c", "", ""))
+    found = with_settings(Needs(aux=("pan",), by_setting=rows), settings)
+    assert (found.aux, found.guides) == (aux, guides)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_settings_decide_is_declared_of_values_that_they_may_have(path: Path) -> None:
+    """A misspelt value would never be asked for, and its series never be missed."""
+    needs, module = read_needs(path), load(path.stem)
+    for key, value, where, name in needs.by_setting:
+        assert key in read_defaults(path) and where in ("aux", "guides", "") and bool(name) == bool(where)
+        assert getattr(module.Params(**{key: value}), key) == value

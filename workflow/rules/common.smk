@@ -19,7 +19,7 @@ from stfuse.checks import check_experiment, check_site, methods_of
 from stfuse.errors import InputError
 from stfuse.filling.checks import check_filled, check_filling
 from stfuse.learning.plan import Plan
-from stfuse.needs import Needs, read_needs, read_params, with_references
+from stfuse.needs import Needs, read_defaults, read_needs, read_params, with_references, with_settings
 from stfuse.products.sensors import map_settings, merged, require_map, require_series
 from stfuse.sources import digest
 
@@ -70,6 +70,7 @@ def method_needs(name):
             f"Method {name} has no setting {sorted(unknown)}. Cure: use {sorted(read_params(path))} in `methods:`."
         )
     needs = with_references(read_needs(path), METHODS[name].get("references"), name)
+    needs = with_settings(needs, read_defaults(path) | METHODS[name])
     if METHODS[name].get("layers") and not needs.layers:
         raise WorkflowError(f"Method {name} has no layers to show. Cure: leave the line `layers:` out.")
     return needs

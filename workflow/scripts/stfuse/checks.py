@@ -228,8 +228,9 @@ def methods_of(experiment: Entry, needs: Mapping[str, Needs]) -> list[str]:
     Raises
     ------
     InputError
-        If a named method is not configured, needs an auxiliary series that the experiment lacks, fills no series though
-        it should or learns from series where images are predicted, or needs coarse images that no radar has.
+        If a named method is not configured, needs an auxiliary series or a guide that the experiment lacks, fills no
+        series though it should or learns from series where images are predicted, or needs coarse images that no radar
+        has.
     """
     where = f"config/experiments/{experiment['name']}.yaml"
     if experiment["methods"] == "all":
@@ -246,13 +247,17 @@ def methods_of(experiment: Entry, needs: Mapping[str, Needs]) -> list[str]:
 def _unfit(experiment: Entry, need: Needs) -> tuple[str, str] | None:
     """Why a method cannot run in an experiment, and the cure; None where it can."""
     gaps = experiment.get("protocol") == "gaps"
-    lacking = sorted(set(need.aux) - set(experiment["aux"]))
-    if lacking:
-        return f"needs {', '.join(lacking)}", "name the sensor under `aux:`"
     if gaps and not need.fills:
         return "cannot fill series", "leave it out of `methods:`, or take another protocol than gaps"
     if not gaps and need.samples == "series":
         return "fills series and predicts no images", "leave it out of `methods:`, or take protocol: gaps"
+    frugal = "".join(f", or give it `{key}: {value}`" for key, value, where, _ in need.by_setting if not where)
+    lacking = sorted(set(need.aux) - set(experiment["aux"]))
+    if lacking:
+        return f"needs {', '.join(lacking)}", f"name the sensor under `aux:`{frugal}"
+    unguided = sorted(set(need.guides) - set(experiment.get("guides", {})))
+    if unguided:
+        return f"needs the guide {', '.join(unguided)}", f"name where it comes from under `guides:`{frugal}"
     if experiment.get("coarse_quantity") == "backscatter" and (need.coarse or need.pairs or need.samples == "wald"):
         return "needs coarse images of the bands", "leave it out of `methods:`, or name no radar as `coarse:`"
     if need.ndvi and experiment.get("variable") != "ndvi":

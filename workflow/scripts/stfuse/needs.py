@@ -7,6 +7,8 @@ declarations at every dry run.
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -37,6 +39,11 @@ class Needs:
         Auxiliary series without which the method cannot run.
     uses : tuple of str
         Auxiliary series that the method uses where the experiment has them.
+    guides : tuple of str
+        Guides (NDVI from radar, under ``guides:`` of a gap experiment) without which the method cannot run.
+    by_setting : tuple of (str, str, str, str)
+        Setting, value, ``aux`` or ``guides``, name: with that value of the setting the method needs that series, too.
+        The last two are empty where a value needs none.
     beside : tuple of str
         Auxiliary series that the method uses where the experiment has them, of the reference dates and never
         degraded: what the fine sensor saw in its own pixels, say.
@@ -66,6 +73,8 @@ class Needs:
     pairs: bool = False
     aux: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    guides: tuple[str, ...] = ()
+    by_setting: tuple[tuple[str, str, str, str], ...] = ()
     beside: tuple[str, ...] = ()
     samples: Samples = "none"
     fills: bool = False
@@ -97,6 +106,19 @@ def with_references(needs: Needs, asked: References | None, name: str) -> Needs:
             f"Method {name} cannot take references: {asked}", f"choose from {', '.join(able)}, or leave the line out"
         )
     return needs if asked is None else replace(needs, references=asked)
+
+
+def with_settings(needs: Needs, settings: Mapping[str, object]) -> Needs:
+    """The needs of a configured method, some of which its settings decide.
+
+    Parameters
+    ----------
+    settings : mapping
+        Its config entry over the defaults of its file (`read_defaults`).
+    """
+    asked = [(where, name) for key, value, where, name in needs.by_setting if settings.get(key) == value]
+    aux, guides = (tuple(name for where, name in asked if where == kind) for kind in ("aux", "guides"))
+    return replace(needs, aux=needs.aux + aux, guides=needs.guides + guides)
 
 
 def _assigned_call(tree: ast.Module, name: str) -> ast.Call | None:
@@ -134,9 +156,33 @@ def read_params(path: Path) -> frozenset[str]:
     InputError
         If the file has no class ``Params``.
     """
+    params = _params(path)
+    shared = Plan.__dataclass_fields__ if any(ast.unparse(base) == "Plan" for base in params.bases) else ()
+    return frozenset(shared) | {name for name, _ in _fields(params)}
+
+
+def read_defaults(path: Path) -> dict[str, object]:
+    """The defaults of these settings, those of `Plan` and those that are no literals left out.
+
+    Raises
+    ------
+    InputError
+        If the file has no class ``Params``.
+    """
+    found: dict[str, object] = {}
+    for name, value in _fields(_params(path)):
+        with suppress(ValueError):
+            found |= {name: ast.literal_eval(value)} if value else {}
+    return found
+
+
+def _params(path: Path) -> ast.ClassDef:
     for node in ast.parse(path.read_text(), filename=str(path)).body:
         if isinstance(node, ast.ClassDef) and node.name == "Params":
-            fields = (item.target for item in node.body if isinstance(item, ast.AnnAssign))
-            shared = Plan.__dataclass_fields__ if any(ast.unparse(base) == "Plan" for base in node.bases) else ()
-            return frozenset(shared) | {f.id for f in fields if isinstance(f, ast.Name)}
+            return node
     raise InputError(f"{path} has no dataclass Params", "declare one, empty if there are no settings")
+
+
+def _fields(params: ast.ClassDef) -> list[tuple[str, ast.expr | None]]:
+    lines = [item for item in params.body if isinstance(item, ast.AnnAssign)]
+    return [(line.target.id, line.value) for line in lines if isinstance(line.target, ast.Name)]

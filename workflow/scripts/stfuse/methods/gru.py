@@ -32,7 +32,13 @@ from stfuse.learning.weights import restore, scaling_of
 from stfuse.networks.gru import SeriesGRU
 from stfuse.task import FloatArray, Needs, Sample, State, Task
 
-NEEDS = Needs(references="all", coarse=False, uses=("sar",), samples="series", fills=True, gpu=True, cost=2.0)
+NEEDS = Needs(
+    references="all", coarse=False, uses=("sar",), samples="series", fills=True, gpu=True, cost=2.0,
+    by_setting=(
+        ("inputs", "ndvi_fusion", "guides", "sar"), ("inputs", "ndvi_backscatter", "aux", "sar"),
+        ("inputs", "optical_only", "", ""),
+    ),
+)  # fmt: skip
 VERSION = 1
 
 
