@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stfuse.curve import smooth_series, speeds_of
+from stfuse.curve import smooth_series, speeds_of, widening_of
 from stfuse.phenology.logistic import double_logistic
 from stfuse.series import FILLED, FUSED, NOISE, OBSERVED, Dense, SeriesSettings, assemble
 from stfuse.sigmas import Sigmas
@@ -107,3 +107,33 @@ def test_parts_without_a_value_have_no_say_in_how_common_speeds_are():
     alone, among = speeds_of([known], Sigmas()), speeds_of([empty, known, empty], Sigmas())
     assert np.abs(alone - 1 / len(alone)).max() > 0.05
     assert np.array_equal(alone, among)
+
+
+def test_a_filled_value_within_a_gap_is_as_sure_as_it_says_where_the_model_is_too_sure():
+    """One filled value, and a model too sure by 2: known and new information add up to the filled value's own."""
+    gap = [*range(0, 111, 5), *range(175, 365, 5)]
+    sigma, at = 0.07, np.array([START + 143])
+    fills = np.full((1, 1, 1), 0.5, np.float32), np.full((1, 1, 1), sigma, np.float32), at
+    settings, sigmas, twice = SeriesSettings(), Sigmas(0.02, 0.05), np.full(4, 2.0)
+    alone = smooth_series(assemble(on(gap, 0.02), NONE), at, settings, sigmas, None, twice)
+    plain = smooth_series(assemble(on(gap, 0.02), NONE), at, settings, sigmas)
+    assert alone.uncertainty == pytest.approx(2 * plain.uncertainty)
+    assert plain.uncertainty[0, 0, 0] < sigma < alone.uncertainty[0, 0, 0]
+    dense = assemble(on(gap, 0.02), NONE, None, fills)
+    before = smooth_series(dense, at, settings, sigmas)
+    after = smooth_series(dense, at, settings, sigmas, None, twice)
+    assert before.smooth == pytest.approx(plain.smooth)  # thrown away
+    assert after.uncertainty[0, 0, 0] == pytest.approx(sigma, rel=1e-3)
+    known = sigma**2 / alone.uncertainty[0, 0, 0] ** 2
+    assert after.smooth[0, 0, 0] == pytest.approx(known * alone.smooth[0, 0, 0] + (1 - known) * 0.5, abs=1e-4)
+    weight = after.weights[(dense.flags & FILLED > 0)]
+    assert weight == pytest.approx(0.02**2 * (1 - known) / sigma**2, rel=1e-3)
+
+
+def test_parts_without_a_value_have_no_say_in_how_sure_the_curve_is():
+    known = assemble(on([*range(0, 200, 5), *range(240, 365, 12)], 0.04), NONE)
+    empty = Dense(np.full_like(known.values, np.nan), known.dates, np.zeros_like(known.flags))
+    shares = speeds_of([known], Sigmas())
+    alone, among = (widening_of(p, STEPS, Sigmas(), shares) for p in ([known], [empty, known, empty]))
+    assert np.isfinite(alone).any()
+    np.testing.assert_array_equal(alone, among)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from stfuse.cube import Blank, Layer, cube_file
-from stfuse.curve import Curve, smooth_series, speeds_of
+from stfuse.curve import Curve, smooth_series, speeds_of, widening_of
 from stfuse.errors import InputError
 from stfuse.grid import site_grid
 from stfuse.job import job
@@ -91,7 +91,8 @@ def make_series(
     sample = [parts.dense(window, None) for window in sampled(grid)]
     sigmas = measure_sigmas(sample)
     shares = speeds_of(sample, sigmas)
-    logger.info("%d dates, %d observed; %s; %s", len(parts.dates), len(observed), sigmas, shares)
+    factors = widening_of(sample, steps, sigmas, shares)
+    logger.info("%d dates, %d observed; %s; %s; %s", len(parts.dates), len(observed), sigmas, shares, factors)
     attrs = {"title": "NDVI series", **{k: str(v) for k, v in labels.items()}}
     attrs |= _provenance(fused, observed, filled, site, chosen, sigmas)
     noise = 0
@@ -107,7 +108,7 @@ def make_series(
         for tile, values in zip(tiles, blocks, strict=True):
             for strip in strips(tile):
                 dense = parts.dense(strip, values)
-                curve = smooth_series(dense, steps, chosen, sigmas, shares)
+                curve = smooth_series(dense, steps, chosen, sigmas, shares, factors)
                 out.put(strip, _values(dense, curve))
                 noise += int((dense.flags & NOISE > 0).sum())
                 bar.update(dense.values[0].size)

@@ -13,6 +13,7 @@ from stfuse.series import FILLED, NOISE, Dates, Dense, SeriesSettings, to_steps
 from stfuse.sigmas import Sigmas, value_sigmas
 from stfuse.smoothing import upper_envelope, weighted_savitzky_golay
 from stfuse.task import FloatArray
+from stfuse.widening import measure_widening, widening
 
 Float64Array = NDArray[np.float64]
 
@@ -49,6 +50,7 @@ def smooth_series(
     settings: SeriesSettings | None = None,
     sigmas: Sigmas | None = None,
     shares: Float64Array | None = None,
+    factors: Float64Array | None = None,
 ) -> Curve:
     """Fill the gaps of a series and smooth it on a regular step.
 
@@ -60,11 +62,14 @@ def smooth_series(
         From `stfuse.sigmas.measure_sigmas`.
     shares : ndarray, optional
         From `speeds_of`.
+    factors : ndarray, optional
+        From `widening_of`.
 
     Notes
     -----
     Whatever the smoother, the uncertainty is the root of the expected square of curve minus truth, given the values:
-    the posterior's variance, and the square of what the curve departs from the posterior's mean.
+    the posterior's variance, widened by what hidden values showed, and the square of what the curve departs from the
+    posterior's mean.
     """
     settings, sigmas = settings or SeriesSettings(), sigmas or Sigmas()
     start = dense.dates[0]
@@ -72,10 +77,16 @@ def smooth_series(
     own = value_sigmas(dense, sigmas)
     seen = _seen(dense)
     counted = np.where(np.isfinite(seen), own, np.float32(np.nan))
+    used = counted
     if dense.flags.max(initial=0) & FILLED:
-        counted = _add_filled(dense, seen, counted, own, days, settings, shares)
+        wider = widening(to_steps(seen, days, days)[1], factors)
+        counted = _add_filled(dense, seen, counted, own, days, settings, shares, wider)
+        # In a gap the model is too sure by this factor. Filled values as much too sure have their right weight beside
+        # it, and their right uncertainty once the whole curve is widened.
+        used = counted / wider
     _, support, gap = to_steps(seen, days, at)
-    mean, spread = posterior(dense.values, counted, days, at, shares)
+    mean, spread = posterior(dense.values, used, days, at, shares)
+    spread *= widening(support, factors)
     weights = np.asarray(np.nan_to_num((sigmas.observed / counted) ** 2), np.float32)
     smooth = mean
     if settings.upper_envelope or settings.smoother == "savitzky_golay":
@@ -97,9 +108,29 @@ def speeds_of(pieces: Sequence[Dense], sigmas: Sigmas) -> Float64Array:
     """
     dates = pieces[0].dates
     days = (dates - dates[0]).astype("timedelta64[D]").astype(np.float64)
-    seen = np.concatenate([_seen(dense).reshape(len(days), -1) for dense in pieces], axis=1)
-    own = np.concatenate([value_sigmas(dense, sigmas).reshape(len(days), -1) for dense in pieces], axis=1)
-    return learn_speeds(seen, own, days)
+    return learn_speeds(*_pixels(pieces, sigmas), days)
+
+
+def widening_of(pieces: Sequence[Dense], steps: Dates, sigmas: Sigmas, shares: Float64Array) -> Float64Array:
+    """How much too sure the curve is by the distance to values; see `stfuse.widening.measure_widening`.
+
+    Parameters
+    ----------
+    pieces : sequence of Dense
+        One or more, of the same dates.
+    steps : ndarray, shape (step,), datetime64[D]
+    shares : ndarray
+        From `speeds_of`.
+    """
+    seen, own = _pixels(pieces, sigmas)
+    return measure_widening(seen, own, pieces[0].dates, steps, shares)
+
+
+def _pixels(pieces: Sequence[Dense], sigmas: Sigmas) -> tuple[FloatArray, FloatArray]:
+    """Values seen in all pieces and their standard deviations, shape (time, pixel)."""
+    seen = np.concatenate([_seen(dense).reshape(len(dense.dates), -1) for dense in pieces], axis=1)
+    own = np.concatenate([value_sigmas(dense, sigmas).reshape(len(dense.dates), -1) for dense in pieces], axis=1)
+    return seen, own
 
 
 def _seen(dense: Dense) -> FloatArray:
@@ -115,20 +146,21 @@ def _add_filled(
     days: Float64Array,
     settings: SeriesSettings,
     shares: Float64Array | None,
+    wider: FloatArray,
 ) -> FloatArray:
     """Standard deviations to count with, those of filled values so widened that they tell what is new and no more.
 
     A filled value was made of the same observed values as the curve, and of radar. Informations (1 / variance) add
-    up, so what radar adds is the filled value's less that which the seen values alone give the curve on that day:
-    nothing beside a clear date, nearly all in a long gap. And errors of one gap hang together: values within
-    `filled_days` share what they tell.
+    up, so what radar adds is the filled value's less that which the seen values alone give the curve on that day,
+    `wider` taken into account: nothing beside a clear date, nearly all in a long gap. And errors of one gap hang
+    together: values within `filled_days` share what they tell.
     """
     fills = np.isfinite(own) & (dense.flags & FILLED > 0)
     on = np.flatnonzero(fills.any(axis=(1, 2)))
     _, alone = posterior(seen, counted, days, days[on], shares)
     spacing = float(np.median(np.diff(days[on]))) if len(on) > 1 else settings.filled_days
     together = max(1.0, settings.filled_days / spacing)
-    known = np.nan_to_num(np.float32(1) / alone**2)  # a pixel never seen has none
+    known = np.nan_to_num(np.float32(1) / (alone * wider[on]) ** 2)  # a pixel never seen has none
     with np.errstate(divide="ignore"):
         new = np.maximum(np.float32(1) / own[on] ** 2 - known, 0) / np.float32(together)
         widened = np.where(fills[on] & (new > 0), np.float32(1) / np.sqrt(new), np.float32(np.nan))
