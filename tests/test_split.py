@@ -183,3 +183,11 @@ def test_a_gap_experiment_without_a_date_left_to_score_is_refused_before_anythin
     with pytest.raises(InputError, match=rf"{words}.*the last: {day(20)}.*Cure: choose an earlier"):
         gathered(20)
     assert gathered(30, "b"), "where it only learns nothing is scored"
+
+
+def test_dates_that_a_gap_experiment_tests_register_and_adjust_nothing() -> None:
+    made = rules(radar(sites=["a", "b"]), filling(train_until=day(10)))
+    assert made.hidden_at("a", "fine") == {day(20)}
+    assert made.hidden_at("a", "s1") == made.hidden_at("b", "fine") == set(), "radar is no truth, and b is learned at"
+    assert (made.open_references("a"), len(made.open_references("b"))) == ([day(0), day(10)], 3)
+    assert rules(radar(sites=["a", "b"]), filling()).hidden_at("a", "fine") == set(), "no date as a whole is tested"

@@ -183,10 +183,14 @@ def hidden(experiment: Mapping[str, Any], days: Days) -> dict[str, set[str]]:
     """Dates per sensor that no method of an experiment may see, neither in training nor as reference.
 
     `withheld` hides every fine date within ``gap_days`` of a target, and from training also the coarse
-    images that stand for a target; `reduced` hides the target coarse dates from training.
+    images that stand for a target; `reduced` hides the target coarse dates from training; `gaps` hides the fine dates
+    after ``train_until`` (without it single values are hidden, of images that are seen).
     """
     fine, coarse = experiment["fine"], experiment.get("coarse", "")
     hides: dict[str, set[str]] = {fine: set(), coarse: set()}
+    if experiment["protocol"] == "gaps" and experiment.get("targets") != []:  # [] where methods only learn
+        until = experiment.get("train_until") or "9999-12-31"
+        hides[fine] = {d for d in days.get(fine, {}) if d > until}
     if experiment["protocol"] in ("product", "gaps"):
         return hides
     for target in targets(experiment, days):
