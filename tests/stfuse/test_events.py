@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stfuse.phenology.events import CUT, EVENT_NAMES, HARVEST, EventSettings, find_events
+from stfuse.phenology.events import CUT, EVENT_NAMES, HARVEST, UNKNOWN, EventSettings, find_events
 from stfuse.phenology.logistic import double_logistic, transition_dates
 from stfuse.phenology.seasons import SEASON_NAMES, PhenologySettings, find_seasons, series_events, without_events
 
@@ -42,10 +42,12 @@ def test_a_meadow_mown_three_times_has_three_cuts_and_an_uncut_one_none():
     assert events(mown(DAYS)) == []
 
 
-@pytest.mark.parametrize(("away", "kind"), [(46, CUT), (66, HARVEST)])
-def test_a_cut_whose_regrowth_is_seen_late_is_told_by_the_next_value(away, kind):
+@pytest.mark.parametrize(
+    ("away", "later", "kind"), [(46, 0.68, CUT), (66, 0.68, UNKNOWN), (46, 0.5, UNKNOWN), (36, 0.5, HARVEST)]
+)
+def test_a_cut_is_told_by_the_next_value_of_all_unless_that_is_very_late(away, later, kind):
     days = np.array([100.0, 110, 120, 130, 140, 144, 144 + away, 144 + away + 10])
-    values = np.array([0.8, 0.8, 0.8, 0.8, 0.8, 0.5, 0.68, 0.7])
+    values = np.array([0.8, 0.8, 0.8, 0.8, 0.8, 0.5, later, later])
     (found,) = events(values, days)
     assert found["after"] == 144
     assert found["kind"] == kind

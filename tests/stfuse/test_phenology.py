@@ -68,7 +68,7 @@ def test_values_without_weight_are_not_used():
     values, weights = double_logistic(DAYS, CORN), np.ones(DAYS.size)
     values[::6], weights[::6] = 0.95, 0
     found = seasons(values, weights=weights, robust_rounds=0)
-    assert found[:6] == pytest.approx(CORN, rel=2e-3)
+    assert found[:6] == pytest.approx(CORN, rel=2e-2)  # the prior of steepness pulls by one in a hundred
     assert named(found, "n") == (weights > 0).sum()
 
 

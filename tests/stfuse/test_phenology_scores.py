@@ -153,3 +153,12 @@ def test_recall_is_also_said_of_what_a_source_could_show():
     assert all_kinds["recall"].tolist() == [0.5, 0.5]
     assert all_kinds["n_visible"].tolist() == [1, 1]
     assert all_kinds["recall_visible"].tolist() == [1, 0]
+
+
+def test_a_kind_that_nobody_could_know_is_neither_right_nor_wrong():
+    truth = happened(*((k, "cut", "grassland", 150, 0.3) for k in range(4)))
+    table = told((0, "cut", 151, 1), (1, "unknown", 151, 1), (2, "unknown", 151, 1), (3, "harvest", 151, 1))
+    scores = event_scores([({}, table)], truth, 0.15).query("`class` == 'all'").set_index("kind")
+    columns = ["n_found", "n_right", "recall", "precision", "kind_right"]
+    assert scores.loc["all", columns].tolist() == [4, 4, 1, 1, 0.5]
+    assert scores.loc["cut", columns].tolist() == [1, 1, 0.25, 1, 0.5]

@@ -55,7 +55,7 @@ class Outputs:
     seasons : sequence of Path
         The same of each pixel's first, second ... season.
     events : Path
-        GeoTIFF of each pixel's events, see `SHOWN`; kind 1 = cut, 2 = harvest.
+        GeoTIFF of each pixel's events, see `SHOWN`; kind 1 = cut, 2 = harvest, 3 = unknown.
     table, event_table : Path
         CSV, a row a field and season, and a row a field and event.
     """
@@ -130,7 +130,16 @@ def find_phenology(
     ):
         with whole(path) as part:
             table.to_csv(part, index=False, float_format="%.5g", lineterminator="\n")
-    logger.info("%d fields, %.2f seasons a field", len(known[0]), np.isfinite(seasons[0]).sum() / max(len(known[0]), 1))
+    _tell(seasons[0])
+
+
+def _tell(of_fields: NDArray[np.float64]) -> None:
+    """Log how many seasons fields have, (season, field), NaN = none; who has the most may have lost some."""
+    most, count = of_fields.shape
+    full = int(np.isfinite(of_fields[-1]).sum())
+    if full:
+        logger.warning("%d of %d fields have %d seasons, all that `max_seasons` holds", full, count, most)
+    logger.info("%d fields, %.2f seasons a field", count, np.isfinite(of_fields).sum() / max(count, 1))
 
 
 def _found(

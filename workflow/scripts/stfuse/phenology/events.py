@@ -1,5 +1,7 @@
 """Sudden losses of green in series: cuts, which grow back, and harvests or ploughing, which do not, with their days.
 
+Where nothing was seen for long afterwards, nobody knows which it was.
+
 Two values that follow each other tell an event where the second is lower than the course before lets expect, by more
 than a minimum and than the values' errors, and where the next value says that it was no cloud: a cloud is gone on the
 next clear day, a sward takes weeks. Ripening is no event: what the series loses in the weeks before, or goes on to
@@ -20,11 +22,11 @@ from numpy.typing import NDArray
 Float64Array = NDArray[np.float64]
 
 EVENT_NAMES = ("day", "error", "drop", "kind", "before", "after", "regained")
-"""What is known of an event: its day, one sigma of it, the drop in NDVI, 1 = cut and 2 = harvest, the days of the last
+"""What is known of an event: its day, one sigma of it, the drop in NDVI, its kind (see `KINDS`), the days of the last
 value before and the first after, and the day by which the series had grown back (or can hold no trace of it any more).
 """
-CUT, HARVEST = 1, 2
-KINDS = {CUT: "cut", HARVEST: "harvest"}
+CUT, HARVEST, UNKNOWN = 1, 2, 3
+KINDS = {CUT: "cut", HARVEST: "harvest", UNKNOWN: "unknown"}
 
 _BEFORE = 25.0  # days of the course before that say what to expect
 _BESIDE = 20.0  # days on either side whose fastest loss is taken for ripening
@@ -147,13 +149,14 @@ def _events_of(t, y, v, asked, out):  # type: ignore[no-untyped-def]
             if share >= _BACK:
                 break
             j += 1
+        told = t[i + 1] - t[i] <= within or top >= regrown  # one late value without green says little
         first = max(t[i - 1], min(_earliest(t, y, floor, i), t[i] - 1.0))
         place = _place(out, count, drop, t[i - 1])
         if place < 0:
             continue
         o = out[place]
         o[0], o[1], o[2] = 0.5 * (first + t[i]), max((t[i] - first) / math.sqrt(12.0), 0.5), drop
-        o[3] = CUT if top >= regrown else HARVEST
+        o[3] = UNKNOWN if not told else (CUT if top >= regrown else HARVEST)
         o[4], o[5], o[6] = t[i - 1], t[i], back
         count = place + 1
 

@@ -22,7 +22,9 @@ _STARTS = np.array([0.1, 0.05, 0.3])  # steepness that fits start from, per day
 _WELL = 0.97  # share of the variance that ends the search: another start could hardly explain more
 _SHORTEST = 10.0  # days from t1 to t2 at least
 _BEYOND = 30.0  # days before the cycle in which t1 is still sought, for crops that are green when the series starts
-_LOOSE = np.array([1.0, 1.0, 0.3, 60.0, 0.3, 60.0])  # what is known of the unknowns beforehand, one sigma
+_LOOSE = np.array([1.0, 1.0, 0.0, 60.0, 0.0, 60.0])  # what is known beforehand of all but k1 and k2, one sigma
+_ENOUGH = 20.0  # residuals that leave nothing to the noise expected beforehand in the fit
+_USUAL, _SPREAD = 0.09, 0.6  # k1 and k2 beforehand: median, per day, and one sigma of their logarithm
 _TURNS = 1  # times that each season is fitted anew to what the others leave
 _GOOD = 0.5  # share of its variance that a season's curve must explain to be taken from the others' values
 _SEEN = 0.1  # weight from which a value counts as seen; what only fills a gap comes to some hundredths
@@ -114,26 +116,43 @@ def _solve(normal, right, damping, free, step, factor):  # type: ignore[no-untyp
 
 
 @njit(cache=True)
-def fit_curve(x, t, y, w, low, high):  # type: ignore[no-untyped-def]
+def _prior(x, variance):  # type: ignore[no-untyped-def]
+    """Cost of steepness that limbs seldom have: all that holds it where a gap hides the limb."""
+    rise, fall = math.log(x[2] / _USUAL) / _SPREAD, math.log(x[4] / _USUAL) / _SPREAD
+    return 0.5 * variance * (rise * rise + fall * fall)
+
+
+@njit(cache=True)
+def _variance_of(cost, w, noise, enough):  # type: ignore[no-untyped-def]
+    """Variance of a value of weight 1, from the cost of a fit.
+
+    A value counts as many residuals as it weighs, so that many filled ones do not prove the seen ones exact. The noise
+    expected beforehand counts as `_KNOWN` more, so that few values do not; `enough` speak for themselves.
+    """
+    own = max(np.minimum(w, 1.0).sum() - 6.0, 0.0)
+    known = _KNOWN * max(1.0 - own / enough, 0.0)
+    return (2.0 * cost + known * noise**2) / max(own + known, 1.0)
+
+
+@njit(cache=True)
+def fit_curve(x, t, y, w, low, high, variance):  # type: ignore[no-untyped-def]
     """Improve the unknowns `x` in place; returns the cost, half the weighted sum of squared residuals.
 
-    Parameters
-    ----------
-    x : ndarray, shape (6,)
-        Start within the bounds; then the solution.
-    t, y, w : ndarray, shape (n,)
-        Days, values, weights (0 = left out).
-    low, high : ndarray, shape (6,)
-        Bounds. An unknown on its bound whose gradient points outwards is held there.
+    Days, values and weights (0 = left out) have shape (n,). An unknown on its bound whose gradient points outwards is
+    held there. The variance of a value of weight 1 says how much the values count beside what is known of k1 and k2.
     """
     normal, right, step, factor = np.empty((6, 6)), np.empty(6), np.empty(6), np.empty((6, 6))
     free, trial, rows = np.empty(6, np.bool_), np.empty(6), np.empty((8, len(t)))
     rise, fall = np.empty(len(t)), np.empty(len(t))
     damping = 1e-3
     _logistics(x, t, rise, fall)
-    cost = _cost_of(x, y, w, rise, fall)
+    cost = _cost_of(x, y, w, rise, fall) + _prior(x, variance)
     for _ in range(MAX_ROUNDS):
         _normal_equations(x, t, y, w, rise, fall, rows, normal, right)
+        for m in (2, 4):
+            pull = variance / (_SPREAD * x[m]) ** 2
+            normal[m, m] += pull
+            right[m] -= pull * x[m] * math.log(x[m] / _USUAL)
         for m in range(6):
             outwards = (x[m] <= low[m] and right[m] < 0.0) or (x[m] >= high[m] and right[m] > 0.0)
             free[m] = not outwards
@@ -143,7 +162,7 @@ def fit_curve(x, t, y, w, low, high):  # type: ignore[no-untyped-def]
                 for m in range(6):
                     trial[m] = min(max(x[m] + step[m], low[m]), high[m])
                 _logistics(trial, t, rise, fall)
-                tried = _cost_of(trial, y, w, rise, fall)
+                tried = _cost_of(trial, y, w, rise, fall) + _prior(trial, variance)
                 better = tried < cost
             damping = max(damping * 0.2, 1e-12) if better else damping * 4.0
         if not better:
@@ -152,7 +171,7 @@ def fit_curve(x, t, y, w, low, high):  # type: ignore[no-untyped-def]
         x[:] = trial
         if gain <= _CONVERGED * cost or cost < 1e-20:
             break
-    return cost
+    return cost - _prior(x, variance)
 
 
 @njit(cache=True)
@@ -173,20 +192,14 @@ def _reweigh(x, t, y, w, rise, fall, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _covariance(x, t, y, w, noise, rise, fall, out):  # type: ignore[no-untyped-def]
-    """Write the covariance of base, amplitude, k1, t1, k2, t2: variance of the residuals times (J'WJ)^-1.
-
-    A value counts as many residuals as it weighs, so that many filled ones do not prove the seen ones exact. The noise
-    expected beforehand counts as `_KNOWN` more, so that few values do not prove themselves exact; unknowns that the
-    values leave open are known to `_LOOSE`.
-    """
+    """Write the covariance of base, amplitude, k1, t1, k2, t2; what values leave open is known to `_LOOSE`."""
     normal, right, rows = np.empty((6, 6)), np.empty(6), np.empty((8, len(t)))
     _logistics(x, t, rise, fall)
     _normal_equations(x, t, y, w, rise, fall, rows, normal, right)
-    variance = 2.0 * _cost_of(x, y, w, rise, fall) + _KNOWN * noise**2
-    variance /= max(np.minimum(w, 1.0).sum() - 6.0, 0.0) + _KNOWN
+    variance = _variance_of(_cost_of(x, y, w, rise, fall), w, noise, np.inf)
     step, factor, free, unit = np.empty(6), np.empty((6, 6)), np.ones(6, np.bool_), np.zeros(6)
     for m in range(6):
-        normal[m, m] += variance / _LOOSE[m] ** 2
+        normal[m, m] += variance / (_LOOSE[m] if m not in (2, 4) else _SPREAD * x[m]) ** 2
     for m in range(6):
         unit[:] = 0.0
         unit[m] = variance
@@ -205,17 +218,15 @@ def _limits(cycle, steepest):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _first_fit(t, y, w, cycle, steepest, x):  # type: ignore[no-untyped-def]
+def _first_fit(t, y, w, cycle, steepest, noise, x):  # type: ignore[no-untyped-def]
     """Fit one season's values from a start or several; returns the share of the variance explained."""
     up, down, bottom, top = cycle[2], cycle[3], cycle[4], cycle[5]
     low, high = _limits(cycle, steepest)
-    mean = (w * y).sum() / w.sum()
-    total = max(0.5 * (w * (y - mean) ** 2).sum(), 1e-12)
-    least = np.inf
+    total, least = max(0.5 * (w * (y - (w * y).sum() / w.sum()) ** 2).sum(), 1e-12), np.inf
     for k in _STARTS:
         trial = np.array([bottom, top - bottom, k, up, k, down - up])
         trial = np.minimum(np.maximum(trial, low), high)
-        cost = fit_curve(trial, t, y, w, low, high)
+        cost = fit_curve(trial, t, y, w, low, high, noise**2)
         if cost < least:
             x[:], least = trial, cost
         if least < (1.0 - _WELL) * total:
@@ -230,11 +241,12 @@ def _last_fit(t, y, w, cycle, steepest, rounds, noise, x, out, covariance):  # t
     weights, rise, fall = w.copy(), np.empty(len(t)), np.empty(len(t))
     for _ in range(rounds):
         _reweigh(x, t, y, w, rise, fall, weights)
-        fit_curve(x, t, y, weights, low, high)
+        # The better the curve fits, the less is left to what is known beforehand.
+        missed = _cost_of(x, y, weights, rise, fall)
+        fit_curve(x, t, y, weights, low, high, _variance_of(missed, weights, noise, _ENOUGH))
     _covariance(x, t, y, weights, noise, rise, fall, covariance)
-    mean = (weights * y).sum() / weights.sum()
     missed = 2.0 * _cost_of(x, y, weights, rise, fall) / weights.sum()
-    spread = (weights * (y - mean) ** 2).sum() / weights.sum()
+    spread = (weights * (y - (weights * y).sum() / weights.sum()) ** 2).sum() / weights.sum()
     out[:5], out[5] = x[:5], x[3] + x[5]
     seen = t[w >= _SEEN]
     out[6], out[7] = math.sqrt(missed), len(seen)
@@ -262,7 +274,8 @@ def _fit_series(y, w, days, cycles, least, steepest, rounds, noise, out, covaria
     for s in range(most):
         used[s] = (days >= cycles[s, 0]) & (days <= cycles[s, 1]) & (w > 0.0) & np.isfinite(y)
         if not math.isnan(cycles[s].sum()) and (used[s] & (w >= _SEEN)).sum() >= least:
-            explained[s] = max(_first_fit(days[used[s]], y[used[s]], w[used[s]], cycles[s], steepest, xs[s]), 0.0)
+            t, own = days[used[s]], w[used[s]]
+            explained[s] = max(_first_fit(t, y[used[s]], own, cycles[s], steepest, noise, xs[s]), 0.0)
     for turn in range(_TURNS + 1 if (explained >= 0.0).sum() > 1 else 1):
         for s in range(most):
             if explained[s] < 0.0:
@@ -271,7 +284,7 @@ def _fit_series(y, w, days, cycles, least, steepest, rounds, noise, out, covaria
             left = _without_others(t, y[used[s]], xs, explained, s)
             if turn < _TURNS and (explained >= 0.0).sum() > 1:
                 low, high = _limits(cycles[s], steepest)
-                fit_curve(xs[s], t, left, own, low, high)
+                fit_curve(xs[s], t, left, own, low, high, noise**2)
             else:
                 _last_fit(t, left, own, cycles[s], steepest, rounds, noise, xs[s], out[s], covariance[s])
 

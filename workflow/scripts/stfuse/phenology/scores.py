@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from stfuse.normal import NINETY
-from stfuse.phenology.events import CUT, HARVEST, KINDS
+from stfuse.phenology.events import CUT, HARVEST, KINDS, UNKNOWN
 from stfuse.phenology.logistic import DATE_NAMES
 from stfuse.phenology.seasons import ERROR_NAMES
 
@@ -179,10 +179,10 @@ def event_scores(
     DataFrame
         Labels, kind and class (or ``all``), n_true, n_found (told as that kind), n_right (true events found), recall,
         n_visible, recall_visible (of those that the source could show), precision (NaN for kinds that are not told
-        apart), median_days, bias_days and within90 of the right ones, and
-        kind_right (share of all true events with a found one that were told as the kind they are). In the rows of one
-        kind only what was told as it is is right: cuts as cuts, all others as harvests; so a harvest found at a
-        tillage counts for the precision of harvests, but for the recall of tillages.
+        apart), median_days, bias_days and within90 of the right ones, and kind_right (of the true events with a found
+        one whose kind was told, the share told as what they are). In the rows of one kind only what was told as it is
+        is right: cuts as cuts, all others as harvests; so a harvest found at a tillage counts for the precision of
+        harvests, but for the recall of tillages.
     """
     rows = []
     fell = (truth["drop"] >= min_drop).to_numpy()
@@ -260,7 +260,8 @@ def _told(
     seen = paired if kind == ALL else paired & agrees
     errors = (found["day"].to_numpy(np.float64) - true["day"].to_numpy(np.float64))[seen]
     spread = _spread(errors, errors / found["error_days"].to_numpy(np.float64)[seen])
-    tells = kind in (ALL, *KINDS.values())
+    tells = kind in (ALL, KINDS[CUT], KINDS[HARVEST])
+    named = paired & (found["kind"] != KINDS[UNKNOWN]).to_numpy()
     return {
         "n_true": len(true),
         "n_found": len(right) if tells else np.nan,
@@ -270,5 +271,5 @@ def _told(
         "recall_visible": float(seen[visible].mean()) if visible.any() else np.nan,
         "precision": float(right.mean()) if tells and len(right) else np.nan,
         **{name: spread[name] for name in ("median_days", "bias_days", "within90")},
-        "kind_right": float(agrees[paired].mean()) if paired.any() else np.nan,
+        "kind_right": float(agrees[named].mean()) if named.any() else np.nan,
     }

@@ -30,7 +30,8 @@ what only fills gaps is not counted), the longest time without one (`gap`, days)
 `explained`.
 
 date5 and date6 are of a curve that does not see the first `STUBBLE` days after a harvest: of a crop harvested ripe,
-those of the crop had it stood; of one cut green, about those days. The harvest's own day is in the events' table.
+those of the crop had it stood; of one cut green, about those days. That needs a harvest that was found: its own day
+is in the events' table.
 """
 
 STUBBLE = 20.0
@@ -44,7 +45,7 @@ class PhenologySettings:
     Attributes
     ----------
     max_seasons, max_events : int
-        Of a series; should there be more, the largest are kept.
+        Of a whole series, however many years it has; should there be more, the largest are kept.
     min_amplitude : float
         NDVI. A cycle whose height is less is no season: water, buildings, evergreens get no dates.
     min_dates : int
@@ -56,8 +57,9 @@ class PhenologySettings:
     noise : float
         NDVI: error to expect of a value of weight 1, one sigma. The stage `phenology` takes what its series measured.
     misfit : float
-        Stated errors of dates are larger by this factor than those of a curve that were the truth. On simulated worlds
-        kept for tuning, a factor of 1 held 70 % where 90 % were stated.
+        Stated errors of dates are larger by this factor than those of a curve that were the truth: curves are not, and
+        errors that a whole image shares are in no series' noise. Of a stated 90 % at two simulated places, 2.0 holds
+        83 % (Germany, 57 dates) and 99 % (Iowa, 38).
     max_steepness : float
         Upper bound of k1 and k2, per day. 0.5 takes a limb from 10 to 90 % in 9 days.
     robust_rounds : int
@@ -76,7 +78,7 @@ class PhenologySettings:
     min_explained: float = 0.5
     divide: float = 0.3
     noise: float = 0.025
-    misfit: float = 1.6
+    misfit: float = 2.0
     max_steepness: float = 0.5
     robust_rounds: int = 2
     upper_envelope: bool = False
