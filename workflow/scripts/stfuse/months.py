@@ -19,7 +19,7 @@ def month_of(dates: NDArray[np.datetime64]) -> NDArray[np.int64]:
     return np.asarray(dates.astype("datetime64[M]").astype(np.int64) % 12)
 
 
-def month_weights(trials: NDArray[np.int64], wanted: NDArray[np.int64]) -> Float64Array:
+def month_weights(trials: NDArray[np.number], wanted: NDArray[np.number]) -> Float64Array:
     """What a trial of each month counts, so that together they stand for the months that are wanted.
 
     Importance weighting: each wanted case is handed out among the trials, those of its own month first. Where that
@@ -27,7 +27,7 @@ def month_weights(trials: NDArray[np.int64], wanted: NDArray[np.int64]) -> Float
 
     Parameters
     ----------
-    trials, wanted : ndarray of int, shape (..., 12)
+    trials, wanted : ndarray, shape (..., 12)
         How many trials, and how many cases they stand for, fall into each month.
 
     Returns

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from stfuse.errors import InputError
-from stfuse.filling.trials import Fill, Trial, trials
+from stfuse.filling.hiding import days_to_kept
+from stfuse.filling.trials import Fill, Trial, trials, windows
 from stfuse.job import whole
-from stfuse.task import FloatArray, Sample
+from stfuse.months import month_of, month_weights
+from stfuse.task import FloatArray, Sample, days_of
 
 __all__ = ["BINS", "CALIBRATE", "LEARN", "SCORE", "Errors", "calibrate", "ground", "read_errors", "uncertainty"]
 
@@ -32,6 +34,9 @@ _SEED: Final = 2
 """Apart from that of the scores: values hidden there are other ones."""
 
 _LONG, _LONG_SHARE = 20, 0.9
+
+_STEP: Final = 5
+"""Days from one to the next of which it is counted how far they really are from any value."""
 
 
 def ground(shape: tuple[int, int], scored: bool, share: float = 0.2) -> NDArray[np.int8]:
@@ -81,6 +86,7 @@ class Errors(NamedTuple):
     Attributes
     ----------
     n : ndarray of int
+        Hidden values, or as many equal ones as tell as much as weighted ones do.
     mae, rmse, bias : ndarray of float64
         Of NDVI; bias is prediction minus observation.
     """
@@ -91,20 +97,49 @@ class Errors(NamedTuple):
     bias: NDArray[np.float64]
 
     @classmethod
-    def of(cls, sums: NDArray[np.float64]) -> Self:
-        """From sums, shape (4, bin), of ones, absolute, squared and plain errors."""
-        n = sums[0]
+    def of(cls, sums: NDArray[np.float64], real: NDArray[np.float64]) -> Self:
+        """From sums, shape (4, bin, month), of ones, absolute, squared and plain errors.
+
+        ``real``, shape (bin, month), counts the days that really lie in such gaps: a bin's errors are weighted by
+        month as these lie. A bin without any, as none is so long, has its errors as they come.
+        """
+        weights = month_weights(sums[0], real)
+        weights[~real.any(axis=1)] = 1
+        n, absolute, square, plain = (sums * weights).sum(axis=2)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return cls(n.astype(np.int64), sums[1] / n, np.sqrt(sums[2] / n), sums[3] / n)
+            # Few values that stand for many are few: Kish's effective number of them.
+            equal = np.nan_to_num(n**2 / (sums[0] * weights**2).sum(axis=1))
+            return cls(np.rint(equal).astype(np.int64), absolute / n, np.sqrt(square / n), plain / n)
 
 
-def _sums(trial: Trial, shortest: float) -> NDArray[np.float64]:
+def _sums(trial: Trial, months: NDArray[np.int64], shortest: float) -> NDArray[np.float64]:
     """Sums of a trial's errors in gaps of at least so many days, as `Errors.of` takes them."""
     given = np.isfinite(trial.predicted) & np.isfinite(trial.gap) & (trial.gap >= shortest)
     error = (trial.predicted - trial.observed)[given].astype(np.float64)
-    at = np.searchsorted(BINS, trial.gap[given], side="left")
     parts = (np.ones_like(error), np.abs(error), error**2, error)
-    return np.stack([np.bincount(at, part, len(BINS)) for part in parts])
+    return np.stack([_by_month(trial.gap[given], months[trial.when[given]], part) for part in parts])
+
+
+def _by_month(gap: FloatArray, months: NDArray[np.int64], of: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Sums by bin and month, shape (len(BINS), 12); of ones by default."""
+    at = np.searchsorted(BINS, gap, side="left") * 12 + months
+    return np.bincount(at, of, 12 * len(BINS)).reshape(len(BINS), 12).astype(np.float64)
+
+
+def _real(sample: Sample, held: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How many days (each `_STEP`-th) lie in gaps of each bin in each month, on some ground."""
+    found = np.zeros((len(BINS), 12))
+    if not len(sample.dates):
+        return found
+    steps = np.arange(sample.dates[0], sample.dates[-1] + 1, _STEP)
+    for window in windows(sample):
+        if held[window].any():
+            seen = np.isfinite(sample.truth(window)[:, 0][:, held[window]])
+            gap = days_to_kept(seen, days_of(sample.dates), days_of(steps))
+            open_ = np.isfinite(gap) & (gap > 0)
+            months = np.broadcast_to(month_of(steps)[:, None], gap.shape)
+            found += _by_month(gap[open_], months[open_])
+    return found
 
 
 def calibrate(
@@ -112,7 +147,9 @@ def calibrate(
 ) -> Errors:
     """Errors of a method by gap length where it has not learned.
 
-    Gaps of 20 days and more are rare when values are hidden at random: for them nine tenths are hidden once more.
+    Gaps of 20 days and more are rare when values are hidden at random: for them nine tenths are hidden once more. Such
+    long gaps lie in clear months, in which there is much to hide, and real ones where the clouds are, often while
+    fields change fastest. So the errors of a gap length are weighted by month as real gaps of that length lie.
 
     Parameters
     ----------
@@ -125,13 +162,15 @@ def calibrate(
     threads : int
         Windows worked on at a time.
     """
-    sums = np.zeros((4, len(BINS)))
+    sums, real = np.zeros((4, len(BINS), 12)), np.zeros((len(BINS), 12))
     for sample, held in samples:
+        months = month_of(sample.dates)
+        real += _real(sample, held)
         for one in trials(sample, fill, share, held, _SEED, threads):
-            sums += _sums(one, 0)
+            sums += _sums(one, months, 0)
         for one in trials(sample, fill, max(share, _LONG_SHARE), held, _SEED + 1, threads):
-            sums += _sums(one, _LONG)
-    return Errors.of(sums)
+            sums += _sums(one, months, _LONG)
+    return Errors.of(sums, real)
 
 
 def uncertainty(gap_days: FloatArray, errors: Errors) -> FloatArray:
