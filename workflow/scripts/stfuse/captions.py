@@ -129,7 +129,7 @@ TABLES = {
         "precision the share of found ones that are true. Visible are true events that the source could show at all: "
         "its field was seen before and after within the longest gap allowed (`max_gap`), and once more later. In the "
         "row of one kind an event counts as found only if it was told as that kind: cuts as cuts, all others as "
-        "harvests.",
+        "harvests. What was found without telling its kind counts in the row over all kinds alone.",
     ),
     "overall": ("Errors over all gaps",
         "By site, kind of truth and method; site `all` counts every value of every site once. `best` names the metrics "
