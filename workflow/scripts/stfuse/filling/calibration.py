@@ -101,10 +101,14 @@ class Errors(NamedTuple):
         """From sums, shape (4, bin, month), of ones, absolute, squared and plain errors.
 
         ``real``, shape (bin, month), counts the days that really lie in such gaps: a bin's errors are weighted by
-        month as these lie. A bin without any, as none is so long, has its errors as they come.
+        month as these lie. A bin without any, as none is so long, has its errors as they come; so has one whose errors
+        would be smaller: where clouds come in winter here, they may come in summer at the next place.
         """
         weights = month_weights(sums[0], real)
         weights[~real.any(axis=1)] = 1
+        with np.errstate(invalid="ignore", divide="ignore"):
+            milder = (sums[2] * weights).sum(axis=1) / (sums[0] * weights).sum(axis=1) < sums[2].sum(1) / sums[0].sum(1)
+        weights[milder] = 1
         n, absolute, square, plain = (sums * weights).sum(axis=2)
         with np.errstate(invalid="ignore", divide="ignore"):
             # Few values that stand for many are few: Kish's effective number of them.
