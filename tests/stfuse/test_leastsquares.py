@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from stfuse.phenology.leastsquares import fit_curve
+from stfuse.phenology.leastsquares import _SPREAD, _USUAL, fit_curve
 from stfuse.phenology.logistic import double_logistic
 
 LOW = np.array([-1.0, 1e-3, 1e-2, -30.0, 1e-2, 10.0])
@@ -17,9 +17,9 @@ def curve(x, days):
     return double_logistic(days, (*x[:5], x[3] + x[5]))
 
 
-def fitted(days, values, weights, low=LOW, high=HIGH, start=START):
+def fitted(days, values, weights, low=LOW, high=HIGH, start=START, variance=0.0):
     x = start.copy()
-    return x, fit_curve(x, days, values, weights, low, high)
+    return x, fit_curve(x, days, values, weights, low, high, variance)
 
 
 def test_curve_is_recovered_from_its_own_samples():
@@ -41,6 +41,19 @@ def test_fit_is_as_good_as_scipys(seed):
     )
     assert cost == pytest.approx(theirs.cost, rel=1e-5)
     assert curve(x, days) == pytest.approx(curve(theirs.x, days), abs=1e-3)
+
+
+@pytest.mark.parametrize("variance", [0.03**2, 0.3**2])
+def test_what_is_known_of_steepness_counts_as_in_scipys_with_two_residuals_more(variance):
+    days = np.r_[np.arange(1.0, 200, 9), np.arange(290.0, 365, 9)]  # the falling limb is not seen
+    values, weights = curve(TRUE, days), np.ones_like(days)
+    x, cost = fitted(days, values, weights, variance=variance)
+    theirs = least_squares(
+        lambda p: np.r_[values - curve(p, days), np.sqrt(variance) * np.log(p[[2, 4]] / _USUAL) / _SPREAD],
+        START, bounds=(LOW, HIGH), x_scale="jac", xtol=1e-12,
+    )  # fmt: skip
+    assert x == pytest.approx(theirs.x, rel=2e-2)
+    assert cost == pytest.approx(0.5 * ((values - curve(x, days)) ** 2).sum())  # of the values alone
 
 
 def test_unknowns_keep_to_their_bounds_and_the_rest_is_optimal_there():
