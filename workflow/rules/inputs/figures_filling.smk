@@ -44,7 +44,8 @@ def filling_title(wildcards):
     filling = FILLINGS[wildcards.experiment]
     made = ["simulated" in SITES[site] for site in filling["sites"]]
     kind = "simulated" if all(made) else "partly simulated" if any(made) else ""
-    places = ", ".join(SITES[site]["title"] or site for site in filling["sites"])
+    first, *others = filling["sites"]
+    places = f"{1 + len(others)} places" if others else SITES[first]["title"] or first
     return " | ".join(word for word in (filling["title"] or filling["name"], places, kind) if word)
 
 
